@@ -1,0 +1,22 @@
+"""The phase machine, on one screen."""
+
+from typing import Final, Literal
+
+Phase = Literal["Pending", "Deploying", "Running", "Updating", "Suspending", "Suspended", "Degraded", "Failed", "Deleting"]
+
+TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
+    "Pending": frozenset({"Deploying", "Suspended", "Failed", "Deleting"}),
+    "Deploying": frozenset({"Running", "Degraded", "Failed", "Suspending", "Suspended", "Deleting"}),
+    "Running": frozenset({"Updating", "Suspending", "Degraded", "Failed", "Deleting"}),
+    "Updating": frozenset({"Running", "Degraded", "Failed", "Suspending", "Deleting"}),
+    "Suspending": frozenset({"Suspended", "Degraded", "Failed", "Deleting"}),
+    "Suspended": frozenset({"Deploying", "Failed", "Deleting"}),
+    "Degraded": frozenset({"Running", "Updating", "Deploying", "Suspending", "Failed", "Deleting"}),
+    "Failed": frozenset({"Deploying", "Updating", "Running", "Suspended", "Deleting"}),
+    "Deleting": frozenset(),
+}
+
+
+def may_follow(before: Phase, after: Phase) -> bool:
+    """Whether a resource in phase `before` may be in `after` next; staying is always legal."""
+    return before == after or after in TRANSITIONS[before]

@@ -1,0 +1,76 @@
+"""StreamJob: what the four kinds become, and plain SQL for those who want it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Model
+from .blocks import Runtime, StatePolicy
+
+
+class Insert(Model):
+    """One `INSERT INTO`; its name goes into the ids of its operators, so keep it when the SQL changes."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    sql: str
+
+
+class Operator(Model):
+    """The stable name of a stateful operator.
+
+    It belongs to the operator whose output row has all of `columns` while the row of none of its inputs has.
+    Stateful operators that no entry claims are named `<insert>-<type>`, with a number when that is not unique.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    columns: tuple[str, ...] = Field(min_length=1)
+
+
+class Check(Model):
+    """An expression a user wrote, so that an error found by Flink's planner is reported at the user's own line.
+
+    The launcher plans `SELECT <expression> FROM <scope>` for each check before it plans the inserts;
+    with `condition`, the type must be BOOLEAN.
+    """
+
+    path: str = Field(description="The field path the expression came from, as in spec.sequence[1].where")
+    expression: str
+    scope: str = Field(description="The table or view (or `a, b` for several) whose columns the expression may use")
+    condition: bool = False
+
+
+class Topic(Model):
+    """A topic the job reads or writes. Made before the start when missing, unless it must be there already."""
+
+    name: str
+    partitions: int = Field(default=1, ge=1)
+    config: dict[str, str] = Field(default_factory=dict)
+    create: bool = True
+    bootstrap_servers: str | None = Field(default=None, description="Default: the operator's")
+    role: Literal["source", "sink", "deadLetters", "late"] = "sink"
+
+
+class Program(Model):
+    """What runs: statements in order, inserts, and what makes state survive a change.
+
+    In statements `${weir:bootstrapServers}` and `${weir:transactionalIdPrefix}` are filled in by the launcher, and
+    `${secret:NAME:KEY}` is read from a secret by the launcher, so that no document ever holds it.
+    """
+
+    tables: tuple[str, ...] = Field(description="CREATE TABLE, VIEW or TEMPORARY VIEW statements, one each, in order")
+    inserts: tuple[Insert, ...] = Field(min_length=1)
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="Table settings of Flink that the meaning of the program depends on"
+    )
+    operators: tuple[Operator, ...] = ()
+    checks: tuple[Check, ...] = ()
+    topics: tuple[Topic, ...] = ()
+
+
+class StreamJobSpec(Model):
+    """A program, how it runs, and what may happen to its state."""
+
+    program: Program
+    runtime: Runtime = Field(default_factory=Runtime)
+    state: StatePolicy = Field(default_factory=StatePolicy)
+    suspended: bool = Field(default=False, description="Stop with a savepoint and keep everything; false resumes")
