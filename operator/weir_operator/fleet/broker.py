@@ -1,0 +1,263 @@
+"""An embedded Kafka: the real broker (KRaft, broker and controller in one) as a process of its own.
+
+It outlives whoever started it. Its directory holds all there is: `broker.json` (which process, which port),
+`server.properties`, `log4j2.yaml`, `broker.log`, `data/`. Started again on the same directory it keeps the port, so
+that clients and jobs which know its address go on.
+"""
+
+import base64
+import contextlib
+import fcntl
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from pydantic import ValidationError
+
+from weir_api.base import Model
+
+from . import artifacts, broker_files, java
+
+HOST = "127.0.0.1"  # never another: this broker asks nobody who they are
+
+
+class BrokerError(RuntimeError):
+    """The broker cannot be started or does not answer; the message names the directory, the port or the log."""
+
+
+class _Ended(BrokerError):
+    """The process ended before it answered."""
+
+
+class PortTaken(BrokerError):
+    """Another process listens on the port the broker must have."""
+
+
+class Record(Model):
+    """What is written beside the data, so that a later process finds the broker again."""
+
+    port: int
+    pid: int
+    created_at: float
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that answered when it was started or found."""
+
+    directory: Path
+    port: int
+    process: psutil.Process
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "broker.log"
+
+    def running(self) -> bool:
+        """Whether this very process is alive (a reused pid is not it)."""
+        return _alive(self.process)
+
+    def stop(self, deadline: float = 30) -> None:
+        """End it in order, so that the next start has nothing to repair; kill it after `deadline` seconds."""
+        stop(self.process, deadline)
+
+
+def running(directory: Path) -> Broker | None:
+    """The broker that runs on this directory, whoever started it."""
+    record = _record(directory)
+    if record is None:
+        return None
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(record.pid)
+        if abs(process.create_time() - record.created_at) < 1 and _alive(process):
+            return Broker(directory.absolute(), record.port, process)
+    return None
+
+
+def ensure(
+    directory: Path,
+    port: int | None = None,
+    heap_megabytes: int = 512,
+    deadline: float = 60,
+    progress: artifacts.Progress | None = None,
+) -> Broker:
+    """The broker of this directory, ready to answer: the one that runs, else a new one on the same data and port.
+
+    Without `port`, the one it had before, else a free one. `deadline` is seconds from the process's start to its
+    first answer. Raises BrokerError, PortTaken, artifacts.ArtifactError, java.JavaNotFound.
+    """
+    directory = directory.absolute()
+    with _alone(directory):
+        if (found := running(directory)) is not None:
+            if port not in (None, found.port):
+                raise BrokerError(f"The broker on {directory} runs with port {found.port}, not {port}: stop it first.")
+            # It may be dying just now, killed a moment ago: then a new one takes its place.
+            with contextlib.suppress(_Ended):
+                return _ready(found, deadline)
+        record = _record(directory)
+        chosen = port or (record.port if record else None)
+        # A port picked here can be taken by somebody else before the broker has it; a port asked for is never changed.
+        for attempt in range(3):
+            try:
+                return _start(directory, chosen or free_port(), heap_megabytes, deadline, progress)
+            except PortTaken:
+                if chosen or attempt == 2:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def stop(process: psutil.Process, deadline: float = 30) -> None:
+    """SIGTERM, and SIGKILL after `deadline` seconds; only ever this very process."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(deadline)
+            return
+        process.kill()
+        process.wait(10)
+
+
+def free_port() -> int:
+    """A port nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _start(
+    directory: Path, port: int, heap_megabytes: int, deadline: float, progress: artifacts.Progress | None
+) -> Broker:
+    _refuse_taken(port)
+    runtime = java.java_home()
+    jars = artifacts.broker_classpath(progress)
+    # The voter is known by its id, so the controller's port may differ at every start.
+    broker_files.write(directory, HOST, port, free_port())
+    command = broker_files.command(runtime, jars, directory, heap_megabytes)
+    if not (directory / "data" / "meta.properties").exists():  # the last file that formatting writes
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        formatting = _spawn([*command, *broker_files.format_arguments(directory, cluster)], directory / "broker.log")
+        if formatting.wait(deadline) != 0:
+            raise BrokerError(f"Kafka cannot prepare {directory / 'data'}: {_last_error(directory)}")
+    process = _spawn([*command, *broker_files.run_arguments(directory)], directory / "broker.log")
+    _write_record(directory, Record(port=port, pid=process.pid, created_at=process.create_time()))
+    return _ready(Broker(directory, port, process), deadline)
+
+
+def _spawn(command: list[str], log: Path) -> psutil.Process:
+    """Run it in a session of its own, so that neither the end of this process nor its Ctrl-C reaches it."""
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        setsid=True,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), append, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+    )
+    return psutil.Process(pid)
+
+
+def _ready(broker: Broker, deadline: float) -> Broker:
+    """Wait until the broker answers a client; one that died or stays silent is an error, and is not left behind."""
+    ends = time.monotonic() + deadline
+    settings = {
+        "bootstrap.servers": broker.bootstrap_servers,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 100,
+        "log_level": 0,  # a refused connection is what is waited out here, no news
+    }
+    admin = AdminClient(settings)
+    while time.monotonic() < ends:
+        if not broker.running():
+            reason = _last_error(broker.directory)
+            if "Address already in use" in reason:
+                raise PortTaken(_taken(broker.port))
+            raise _Ended(f"Kafka ended while it started: {reason}. Its log: {broker.log}")
+        with contextlib.suppress(KafkaException):
+            admin.list_topics(timeout=0.5)
+            return broker
+    broker.stop()
+    raise BrokerError(f"Kafka on {broker.bootstrap_servers} did not answer in {deadline:g} s. Its log: {broker.log}")
+
+
+def _alive(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        process.wait(0)  # a child of ours that has ended stays a zombie until somebody asks for its exit code
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextlib.contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """One starter at a time on a directory; the kernel drops the lock when its holder dies."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise BrokerError(f"The broker's directory {directory} cannot be used: {error.strerror or error}") from error
+
+
+def _record(directory: Path) -> Record | None:
+    with contextlib.suppress(FileNotFoundError, ValidationError):
+        return Record.model_validate_json((directory / "broker.json").read_bytes())
+    return None
+
+
+def _write_record(directory: Path, record: Record) -> None:
+    whole = directory / "broker.json.new"
+    whole.write_text(record.model_dump_json(by_alias=True))
+    whole.replace(directory / "broker.json")
+
+
+def _refuse_taken(port: int) -> None:
+    """Raise PortTaken unless the port is free, or comes free soon: a killed broker's goes a moment after it."""
+    ends = time.monotonic() + 3
+    while not _free(port):
+        if time.monotonic() > ends:
+            raise PortTaken(_taken(port))
+        time.sleep(0.05)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as Java does: connections in TIME_WAIT are no harm
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def _taken(port: int) -> str:
+    return f"Port {port} on {HOST} is taken by another process; Kafka needs it. Free it or name another port."
+
+
+def _last_error(directory: Path) -> str:
+    """The last error in the broker's log, in one line."""
+    with contextlib.suppress(OSError):
+        lines = (directory / "broker.log").read_text(errors="replace").splitlines()[-400:]
+        errors = [line for line in lines if " ERROR " in line or "Exception" in line or " FATAL " in line]
+        if errors or lines:
+            return (errors or lines)[-1].strip()[:300]
+    return "it wrote nothing"
