@@ -24,14 +24,17 @@ class Model(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def _known_duration(value: str) -> str:
-
-    milliseconds(value)
+def _positive(value: str) -> str:
+    if milliseconds(value) == 0:
+        raise ValueError("must be more than 0")
     return value
 
 
+# Nine digits of days still fit Flink's 64-bit milliseconds.
 Duration = Annotated[
     str,
-    Field(pattern=r"^[0-9]+(ms|s|m|h|d)$", description="A duration: a whole number and ms, s, m, h or d, as in 250ms."),
-    AfterValidator(_known_duration),
+    Field(pattern=r"^[0-9]{1,9}(ms|s|m|h|d)$", description="A whole number and ms, s, m, h or d, as in 250ms"),
 ]
+PositiveDuration = Annotated[Duration, Field(json_schema_extra={"x-positive": True}), AfterValidator(_positive)]
+Expression = Annotated[str, Field(min_length=1, max_length=8192)]
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$", min_length=1, max_length=249)]

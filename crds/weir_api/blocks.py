@@ -1,16 +1,32 @@
 """The blocks of a spec that all kinds share."""
 
-from typing import Literal
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Duration, Model
+from .base import Duration, Expression, Model, PositiveDuration, TopicName
+from .columns import INTEGER_TYPES, TIME_TYPES, base_name, type_problem
+from .errors import FieldError, join, suggestion
+
+FieldName = Annotated[str, Field(min_length=1, max_length=128)]
+ColumnType = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Spec(Model):
+    """The spec of a kind: beyond what its types say, it knows what is wrong across its fields."""
+
+    def problems(self) -> Iterator[FieldError]:
+        """Each contradiction, with its path below `spec`."""
+        yield from ()
 
 
 class SecretReference(Model):
     """The name of a Secret in the resource's namespace."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
 
 
 class Authentication(Model):
@@ -35,23 +51,84 @@ class Timestamp(Model):
 class Source(Model):
     """A Kafka stream and how its records are read."""
 
-    topic: str | None = Field(default=None, min_length=1, max_length=249, description="The topic to read")
-    topic_pattern: str | None = Field(default=None, min_length=1, description="A regular expression for topics to read")
-    bootstrap_servers: str | None = Field(default=None, description="Kafka's address; default: the operator's")
+    topic: TopicName | None = Field(default=None, description="The topic to read; this or topicPattern")
+    topic_pattern: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="A regular expression for the topics to read"
+    )
+    bootstrap_servers: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="Kafka's address; default: the operator's"
+    )
     authentication: Authentication | None = None
     format: Literal["json", "csv", "avro"] = Field(default="json", description="How a record's value is read")
-    fields: dict[str, str] = Field(min_length=1, description="Field name: Flink SQL type; nested types allowed")
-    where: str | None = Field(default=None, description="Only records for which this SQL condition holds are used")
+    fields: dict[FieldName, ColumnType] = Field(
+        min_length=1, max_length=256, description="Field name: Flink SQL type; nested types allowed"
+    )
+    where: Expression | None = Field(
+        default=None, description="Only records for which this SQL condition holds are used; default: all"
+    )
     timestamp: Timestamp = Field(default_factory=Timestamp)
-    start_from: str = Field(default="earliest", description="earliest, latest or an ISO 8601 instant; first start only")
+    start_from: str = Field(
+        default="earliest",
+        max_length=64,
+        description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
+    )
+
+    def problems(self, path: str) -> Iterator[FieldError]:
+        """What is wrong across the fields of this source, which stands at `path`."""
+        if (self.topic is None) == (self.topic_pattern is None):
+            yield FieldError(path=path, message="needs exactly one of topic and topicPattern")
+        if self.topic in {".", ".."}:
+            yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is no topic name")
+        if self.topic_pattern is not None and not _is_regular_expression(self.topic_pattern):
+            yield FieldError(path=f"{path}.topicPattern", message="is no regular expression")
+        for name, column_type in self.fields.items():
+            if name.startswith("weir_"):
+                message = "names that start with 'weir_' are Weir's own"
+                yield FieldError(path=join(path, "fields", name), message=message)
+            if (wrong := type_problem(column_type)) is not None:
+                yield FieldError(path=join(path, "fields", name), message=wrong)
+        if self.start_from not in {"earliest", "latest"} and not _is_instant(self.start_from):
+            message = f"must be earliest, latest or an instant as 2026-01-31T12:00:00Z, not '{self.start_from}'"
+            yield FieldError(path=f"{path}.startFrom", message=message)
+        yield from self._timestamp_problems(join(path, "timestamp"))
+
+    def reads(self, topic: str) -> bool:
+        """Whether records of this topic would be read."""
+        if self.topic_pattern is not None and _is_regular_expression(self.topic_pattern):
+            return re.fullmatch(self.topic_pattern, topic) is not None
+        return topic == self.topic
+
+    def _timestamp_problems(self, path: str) -> Iterator[FieldError]:
+        field, unit = self.timestamp.field, self.timestamp.unit
+        if field is None:
+            return
+        if field not in self.fields:
+            message = f"'{field}' is not one of spec.source.fields{suggestion(field, tuple(self.fields))}"
+            yield FieldError(path=f"{path}.field", message=message)
+            return
+        fitting = TIME_TYPES if unit == "iso8601" else INTEGER_TYPES
+        column_type = self.fields[field]
+        if type_problem(column_type) is None and base_name(column_type) not in fitting:
+            message = f"{unit} needs a field of type {' or '.join(fitting)}, but '{field}' is {column_type}"
+            yield FieldError(path=f"{path}.unit", message=message)
 
 
 class Sink(Model):
     """The topic results go to; made when it is missing."""
 
-    topic: str = Field(min_length=1, max_length=249)
-    partitions: int = Field(default=1, ge=1, description="Used when the topic is made")
-    bootstrap_servers: str | None = None
+    topic: TopicName = Field(description="The topic to write; not one that the source reads")
+    partitions: int = Field(default=1, ge=1, le=10_000, description="Used when the topic is made")
+    bootstrap_servers: str | None = Field(
+        default=None, min_length=1, max_length=1024, description="Kafka's address; default: the source's"
+    )
+
+    def problems(self, path: str, source: Source) -> Iterator[FieldError]:
+        """What is wrong with this sink, which stands at `path`, of a pipeline that reads `source`."""
+        if self.topic in {".", ".."}:
+            yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is no topic name")
+        same_kafka = self.bootstrap_servers in {None, source.bootstrap_servers}
+        if same_kafka and source.reads(self.topic):
+            yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is what the source reads: an endless loop")
 
 
 Delivery = Literal["exactlyOnce", "atLeastOnce"]
@@ -83,6 +160,23 @@ class Runtime(Model):
     task_managers: int = Field(default=1, ge=1)
     resources: Resources = Field(default_factory=Resources)
     flink_configuration: dict[str, str] = Field(default_factory=dict, description="Further Flink settings")
-    checkpoint_interval: Duration = Field(default="5s", description="How often state is saved; outputs appear then")
+    checkpoint_interval: PositiveDuration = Field(
+        default="5s", description="How often state is saved; outputs appear then"
+    )
     state_backend: Literal["hashmap", "rocksdb"] = Field(default="hashmap", description="In memory, or on disk")
     image: str | None = Field(default=None, description="Runtime image; default: the operator's")
+
+
+def _is_regular_expression(text: str) -> bool:
+    try:
+        re.compile(text)
+    except re.error:
+        return False
+    return True
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

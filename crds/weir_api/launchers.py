@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .base import Model
 from .blocks import Runtime
+from .errors import FieldError as FieldError  # noqa: PLC0414 - re-exported
 from .signatures import Signature
 from .streamjobs import Program
 
@@ -31,13 +32,6 @@ class RevisionConfig(Model):
 
 
 Phase = Literal["compiling", "refused", "waitingForSlots", "standby", "starting", "running", "ended", "failed"]
-
-
-class FieldError(Model):
-    """An error at a place in the resource; `path` is empty when no place is known."""
-
-    path: str = ""
-    message: str
 
 
 class JobAnswer(Model):
@@ -93,5 +87,7 @@ class Endpoint(Model):
 
     url: str
     pid: int
-    started_at: float = Field(description="The process's creation time, so that no stranger with its pid is taken for it")
+    started_at: float = Field(
+        description="The process's creation time, so that no stranger with its pid is taken for it"
+    )
     revision: str

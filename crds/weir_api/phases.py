@@ -2,7 +2,9 @@
 
 from typing import Final, Literal
 
-Phase = Literal["Pending", "Deploying", "Running", "Updating", "Suspending", "Suspended", "Degraded", "Failed", "Deleting"]
+Phase = Literal[
+    "Pending", "Deploying", "Running", "Updating", "Suspending", "Suspended", "Degraded", "Failed", "Deleting"
+]
 
 TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
     "Pending": frozenset({"Deploying", "Suspended", "Failed", "Deleting"}),

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Model
-from .launchers import FieldError
+from .errors import FieldError
 from .phases import Phase
 from .signatures import Signature, Verdict
 

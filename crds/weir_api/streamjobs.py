@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Model
-from .blocks import Runtime, StatePolicy
+from .blocks import Runtime, Spec, StatePolicy
 
 
 class Insert(Model):
@@ -67,7 +67,7 @@ class Program(Model):
     topics: tuple[Topic, ...] = ()
 
 
-class StreamJobSpec(Model):
+class StreamJobSpec(Spec):
     """A program, how it runs, and what may happen to its state."""
 
     program: Program
