@@ -64,6 +64,14 @@ class StartRequest(Model):
 
     job_id: str = Field(pattern=r"^[0-9a-f]{32}$")
     restore_from: str | None = None
+    ignore_unclaimed: bool = Field(
+        default=False, description="State that no operator claims is left behind: only after the user's word for it"
+    )
+    fresh: dict[str, str] = Field(
+        default_factory=dict,
+        description="Operators whose old state was given up: uid in the signature -> suffix its id gets in the plan, "
+        "so that it finds nothing in restore_from; kept for every later start, and never part of the signature",
+    )
 
 
 class RestorePoint(Model):

@@ -7,14 +7,14 @@ Phase = Literal[
 ]
 
 TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
-    "Pending": frozenset({"Deploying", "Suspended", "Failed", "Deleting"}),
+    "Pending": frozenset({"Deploying", "Suspended", "Failed", "Degraded", "Deleting"}),
     "Deploying": frozenset({"Running", "Degraded", "Failed", "Suspending", "Suspended", "Deleting"}),
     "Running": frozenset({"Updating", "Suspending", "Degraded", "Failed", "Deleting"}),
     "Updating": frozenset({"Running", "Degraded", "Failed", "Suspending", "Deleting"}),
-    "Suspending": frozenset({"Suspended", "Degraded", "Failed", "Deleting"}),
+    "Suspending": frozenset({"Suspended", "Running", "Updating", "Degraded", "Failed", "Deleting"}),
     "Suspended": frozenset({"Deploying", "Failed", "Deleting"}),
     "Degraded": frozenset({"Running", "Updating", "Deploying", "Suspending", "Failed", "Deleting"}),
-    "Failed": frozenset({"Deploying", "Updating", "Running", "Suspended", "Deleting"}),
+    "Failed": frozenset({"Deploying", "Updating", "Running", "Degraded", "Suspending", "Suspended", "Deleting"}),
     "Deleting": frozenset(),
 }
 

@@ -31,6 +31,8 @@ class Job(Model):
     state: str
     started_at: datetime | None = None
     restarts: int = 0
+    revision: str = Field(default="", description="The revision this job belongs to")
+    restored_from: str | None = Field(default=None, description="The savepoint or checkpoint it was started from")
 
 
 class Savepoint(Model):
@@ -51,8 +53,10 @@ class StepRecord(Model):
 
 RolloverStep = Literal[
     "Deploying", "Judging", "Refused", "Triggering", "Saving", "Saved", "Starting", "Stabilizing", "Done",
-    "RollingBack", "RolledBack", "BackingOff",
+    "RollingBack", "RolledBack", "BackingOff", "Abandoning", "Cancelled",
 ]  # fmt: skip
+"""Abandoning: the old job cannot be saved (it fails, or is dead) and is taken down; its newest checkpoint is used.
+Cancelled: the spec was changed or reverted before the old job was touched."""
 
 
 class Rollover(Model):
@@ -75,6 +79,11 @@ class Rollover(Model):
     verdict: Verdict | None = None
     history: tuple[StepRecord, ...] = ()
     not_before: datetime | None = Field(default=None, description="Back-off: the next attempt waits for this instant")
+    rollback_job_id: str | None = Field(default=None, description="The job the old revision starts again with")
+    stopped_at: datetime | None = Field(default=None, description="When the old job ended")
+    signature: Signature | None = Field(default=None, description="Of the revision that is rolled out")
+    fresh: dict[str, str] = Field(default_factory=dict, description="As Status.fresh, for the revision rolled out")
+    message: str = Field(default="", description="Why it waits or went back, for people")
 
 
 class Records(Model):
@@ -100,6 +109,12 @@ class Status(Model):
     records: Records | None = None
     signature: Signature | None = None
     errors: tuple[FieldError, ...] = ()
+    fresh: dict[str, str] = Field(
+        default_factory=dict, description="Operators whose state was given up once: uid -> what its id ends in since"
+    )
+    restored_by_hand: str | None = Field(
+        default=None, description="The last restore point named by the user's annotation that was used"
+    )
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """The condition of this type, if it has been judged."""
