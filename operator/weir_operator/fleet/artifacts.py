@@ -13,12 +13,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-import requests
-from jgo.maven import MavenContext, PythonResolver
 from pydantic import TypeAdapter
 
 from weir_api.base import Model
@@ -139,6 +137,9 @@ def _alone(jars: Path) -> Iterator[Path]:
 
 
 def _fetch_all(missing: tuple[Artifact, ...], jars: Path, staging: Path, progress: Progress) -> None:
+    # Imported here: it takes a fifth of a second, and once all is cached nobody needs it.
+    from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
+
     address = repository_url()
     context = MavenContext(
         resolver=PythonResolver(), repo_cache=staging, local_repos=[], remote_repos={"maven": address}, timeout=30
@@ -154,10 +155,12 @@ def _fetch_all(missing: tuple[Artifact, ...], jars: Path, staging: Path, progres
             pool.shutdown(cancel_futures=True)
 
 
-def _fetch_one(artifact: Artifact, jars: Path, context: MavenContext, address: str) -> None:
+def _fetch_one(artifact: Artifact, jars: Path, context: Any, address: str) -> None:
     host = (
         urlsplit(address)._replace(query="", fragment="", netloc=urlsplit(address).netloc.rpartition("@")[2]).geturl()
     )
+    import requests  # noqa: PLC0415 - as jgo itself
+
     try:
         fetched = context.project(artifact.group, artifact.name).at_version(artifact.version).artifact().resolve()
     except requests.RequestException as error:

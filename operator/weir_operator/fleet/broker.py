@@ -198,7 +198,7 @@ def _alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         process.wait(0)  # a child of ours that has ended stays a zombie until somebody asks for its exit code
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
 

@@ -17,7 +17,7 @@ Authentication = Mapping[str, str]
 Offsets = dict[tuple[str, int], int]
 """An offset for each topic and partition."""
 
-_AWAY = {
+AWAY = {
     KafkaError._TRANSPORT,
     KafkaError._TIMED_OUT,
     KafkaError._ALL_BROKERS_DOWN,
@@ -27,11 +27,11 @@ _AWAY = {
     KafkaError.NOT_CONTROLLER,
     KafkaError.BROKER_NOT_AVAILABLE,
 }
-_ELECTING = {
+ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
 }
-_FORBIDDEN = {
+FORBIDDEN = {
     KafkaError._AUTHENTICATION,
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -192,11 +192,11 @@ def _answer(future: "Future[Any]", servers: str, what: str, ends: float) -> Any:
         raise KafkaAway(f"Kafka at {servers} does not answer.") from error
     except KafkaException as error:
         code = error.args[0].code()
-        if code in _AWAY:
+        if code in AWAY:
             raise KafkaAway(f"Kafka at {servers} does not answer ({error.args[0].str()}).") from error
-        if code in _ELECTING:
+        if code in ELECTING:
             raise _Electing(f"Kafka at {servers} is still electing: {what} ({error.args[0].str()}).") from error
-        if code in _FORBIDDEN:
+        if code in FORBIDDEN:
             raise NotAuthorized(f"Kafka at {servers} does not let us {what} ({error.args[0].str()}).") from error
         raise
 
