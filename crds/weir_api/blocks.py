@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Duration, Expression, Model, PositiveDuration, TopicName
+from .base import Duration, Expression, Model, PositiveDuration, TopicName, rule, rules
 from .columns import INTEGER_TYPES, TIME_TYPES, base_name, type_problem
 from .errors import FieldError, join, suggestion
 
@@ -38,7 +38,9 @@ class Authentication(Model):
 class Timestamp(Model):
     """Where an event's time comes from and how much disorder is expected."""
 
-    field: str | None = Field(default=None, description="Field with the event's time; default: the record's own time")
+    field: FieldName | None = Field(
+        default=None, description="Field with the event's time; default: the record's own time"
+    )
     unit: Literal["iso8601", "ms", "s"] = Field(
         default="iso8601", description="iso8601: a TIMESTAMP or STRING field; ms, s: since the epoch, a numeric field"
     )
@@ -50,6 +52,15 @@ class Timestamp(Model):
 
 class Source(Model):
     """A Kafka stream and how its records are read."""
+
+    model_config = rules(
+        rule("has(self.topic) != has(self.topicPattern)", "needs exactly one of topic and topicPattern"),
+        rule(
+            "!has(self.timestamp.field) || self.timestamp.field in self.fields",
+            "is not one of the source's fields",
+            "timestamp.field",
+        ),
+    )
 
     topic: TopicName | None = Field(default=None, description="The topic to read; this or topicPattern")
     topic_pattern: str | None = Field(
@@ -66,7 +77,7 @@ class Source(Model):
     where: Expression | None = Field(
         default=None, description="Only records for which this SQL condition holds are used; default: all"
     )
-    timestamp: Timestamp = Field(default_factory=Timestamp)
+    timestamp: Timestamp = Timestamp()
     start_from: str = Field(
         default="earliest",
         max_length=64,
@@ -140,26 +151,30 @@ class StatePolicy(Model):
     `reset` holds for the change it is written with and only for the operators named in `operators`.
     """
 
-    on_incompatible_change: Literal["refuse", "reset"] = Field(default="refuse", description="refuse or reset")
-    operators: tuple[str, ...] = Field(
-        default=(), description="With reset: the operators whose state this change may lose, as the verdict names them"
+    on_incompatible_change: Literal["refuse", "reset"] = Field(
+        default="refuse", description="refuse: the running revision goes on; reset: see operators"
+    )
+    operators: tuple[Annotated[str, Field(max_length=253)], ...] = Field(
+        default=(),
+        max_length=256,
+        description="With reset: the operators whose state this change may lose, as the verdict names them",
     )
 
 
 class Resources(Model):
     """Size of one Flink process, in Kubernetes' units."""
 
-    cpu: str = Field(default="1", pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$")
-    memory: str = Field(default="1Gi", pattern=r"^[0-9]+(Mi|Gi)$")
+    cpu: str = Field(default="1", pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$", description="Cores, as in 2 or 500m")
+    memory: str = Field(default="1Gi", pattern=r"^[0-9]+(Mi|Gi)$", description="As in 512Mi or 2Gi")
 
 
 class Runtime(Model):
     """How the job runs; a change of it is a new revision with the same state."""
 
-    parallelism: int = Field(default=1, ge=1, le=128)
-    task_managers: int = Field(default=1, ge=1)
-    resources: Resources = Field(default_factory=Resources)
-    flink_configuration: dict[str, str] = Field(default_factory=dict, description="Further Flink settings")
+    parallelism: int = Field(default=1, ge=1, le=128, description="How many threads work on each step")
+    task_managers: int = Field(default=1, ge=1, le=128, description="Flink processes that share the work")
+    resources: Resources = Resources()
+    flink_configuration: dict[str, str] = Field(default={}, max_length=256, description="Further Flink settings")
     checkpoint_interval: PositiveDuration = Field(
         default="5s", description="How often state is saved; outputs appear then"
     )

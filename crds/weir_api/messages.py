@@ -30,6 +30,7 @@ _TEMPLATES: Mapping[str, str] = {
 }
 # What a pattern asks for, by the pattern: a reader of errors should not have to read regular expressions.
 _PATTERNS: Mapping[str, str] = {
+    r"^0*[1-9][0-9]{0,8}(ms|s|m|h|d)$": "must be a whole number of more than 0 and ms, s, m, h or d, as in 45s",
     r"^[0-9]{1,9}(ms|s|m|h|d)$": "must be a whole number and ms, s, m, h or d, as in 45s",
     r"^[A-Za-z][A-Za-z0-9_]*$": "must be a letter, then letters, digits and _",
     r"^[A-Za-z0-9._-]+$": "may have letters, digits, '.', '_' and '-' only, as Kafka has it",

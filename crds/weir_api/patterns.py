@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Expression, Model, PositiveDuration
-from .blocks import Delivery, Runtime, Sink, Source, Spec, StatePolicy
+from .base import Expression, Model, PositiveDuration, rule, rules
+from .blocks import Delivery, FieldName, Runtime, Sink, Source, Spec, StatePolicy
 from .errors import FieldError, join, suggestion
 
 Contiguity = Literal["followedBy", "followedByAny", "next"]
@@ -18,12 +18,24 @@ OutputName = Annotated[str, Field(min_length=1, max_length=128)]
 class Times(Model):
     """How many events a step takes: at least `min`, as many as come or at most `max`."""
 
+    model_config = rules(rule("!has(self.max) || self.min <= self.max", "min is more than max"))
+
     min: int = Field(default=1, ge=0, le=1000, description="The fewest events; 0 makes the step optional")
     max: int | None = Field(default=None, ge=1, le=1000, description="The most events; default: no limit but within")
 
 
 class Step(Model):
     """One event (or with `times` several, or with `absent` none) of the sequence."""
+
+    model_config = rules(
+        rule("!self.absent || !has(self.times)", "an absent step has no events to count", "times"),
+        rule(
+            "!self.absent || self.contiguity == 'followedBy'",
+            "an absent step has no event that could follow another",
+            "contiguity",
+        ),
+        rule("self.absent || !has(self.after)", "is only for a step with 'absent: true'", "after"),
+    )
 
     name: StepName = Field(description="Name of the step, under which emit speaks of its event: `end.at - start.at`")
     where: Expression = Field(description="SQL condition over the event's fields that makes it this step's event")
@@ -52,8 +64,37 @@ class Step(Model):
 class PatternSpec(Spec):
     """Which events make a match, and what is written for each."""
 
+    model_config = rules(
+        rule("self.keyBy.all(key, key in self.source.fields)", "each must be one of the source's fields", "keyBy"),
+        rule(
+            "has(self.sink.bootstrapServers) || !has(self.source.topic) || self.sink.topic != self.source.topic",
+            "is what the source reads: an endless loop",
+            "sink.topic",
+        ),
+        rule(
+            "self.sequence.all(step, self.sequence.exists_one(other, other.name == step.name))",
+            "each step needs a name of its own",
+            "sequence",
+        ),
+        rule(
+            "self.sequence.all(step, !(step.name in self.source.fields))",
+            "a step must not have the name of a source field",
+            "sequence",
+        ),
+        rule(
+            "self.sequence.all(step, !has(step.after) || self.sequence.exists(other, other.name == step.after))",
+            "after must name another step",
+            "sequence",
+        ),
+        rule(
+            "!self.sequence[0].absent && (!has(self.sequence[0].times) || self.sequence[0].times.min > 0)",
+            "the first step opens the match, so it needs an event",
+            "sequence",
+        ),
+    )
+
     source: Source
-    key_by: tuple[str, ...] = Field(
+    key_by: tuple[FieldName, ...] = Field(
         min_length=1, max_length=16, description="Source fields; only events equal in all of them make a match"
     )
     sequence: tuple[Step, ...] = Field(min_length=1, max_length=32, description="The steps, in the order of event time")
@@ -71,11 +112,11 @@ class PatternSpec(Spec):
     delivery: Delivery = Field(
         default="exactlyOnce", description="exactlyOnce (readers: read_committed) or atLeastOnce"
     )
-    state: StatePolicy = Field(default_factory=StatePolicy)
+    state: StatePolicy = StatePolicy()
     suspended: bool = Field(
         default=False, description="Stop with a savepoint and keep everything; false resumes from it"
     )
-    runtime: Runtime = Field(default_factory=Runtime)
+    runtime: Runtime = Runtime()
 
     @property
     def first(self) -> Step:

@@ -6,6 +6,15 @@ from pydantic import BaseModel
 
 Schema = dict[str, Any]  # JSON Schema is recursive and heterogeneous; it is read by match, never by attribute
 
+# What is kept, in the order a reader wants it.
+# fmt: off
+_KEYWORDS = (
+    "type", "format", "description", "default", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength",
+    "minItems", "maxItems", "minProperties", "maxProperties", "required", "properties", "items", "additionalProperties",
+    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
+)
+# fmt: on
+
 
 def schema_of(model: type[BaseModel]) -> Schema:
     """The structural OpenAPI v3 schema of a model."""
@@ -15,19 +24,32 @@ def schema_of(model: type[BaseModel]) -> Schema:
 
 def _structural(schema: Schema, definitions: Schema) -> Schema:
     merged = _resolved(schema, definitions)
-    kept: Schema = {key: value for key, value in merged.items() if key not in _DROPPED}
-    for key, value in kept.items():
-        match key, value:
-            case "properties", dict():
-                kept[key] = {name: _structural(below, definitions) for name, below in value.items()}
-            case "items" | "additionalProperties", dict():
-                kept[key] = _structural(value, definitions)
-    if kept.get("additionalProperties") is False or "properties" in kept:
-        kept.pop("additionalProperties", None)
-    return kept
+    return {word: _kept(word, merged, definitions) for word in _KEYWORDS if _is_said(word, merged)}
 
 
-_DROPPED = frozenset({"title", "$defs", "$ref", "anyOf", "propertyNames"})
+def _is_said(word: str, schema: Schema) -> bool:
+    # additionalProperties: false is what the API server does anyway, by pruning or refusing unknown fields
+    return word in schema and not (word == "additionalProperties" and schema[word] is False)
+
+
+def _kept(word: str, schema: Schema, definitions: Schema) -> object:
+    match word, schema[word]:
+        case "properties", dict(below):
+            return {name: _structural(field, definitions) for name, field in below.items()}
+        case "items" | "additionalProperties", dict(below):
+            return _structural(below, definitions)
+        case "default", dict():
+            return {}  # the defaults of its fields fill it
+        case "description", str(text):
+            return " ".join(text.split()) + _default_in_words(text, schema.get("default"))
+        case _, value:
+            return value
+
+
+def _default_in_words(text: str, default: object) -> str:
+    if default in ("", None) or "default:" in text or isinstance(default, dict | list):
+        return ""
+    return f"; default: {str(default).lower() if isinstance(default, bool) else default}"
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -100,7 +100,10 @@ class Status(Model):
     """Status of all kinds and of StreamJob; only a StreamJob has `signature`."""
 
     phase: Phase = "Pending"
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Condition, ...] = Field(
+        default=(),
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
     observed_generation: int = 0
     revision: str | None = None
     job: Job | None = None

@@ -71,6 +71,6 @@ class StreamJobSpec(Spec):
     """A program, how it runs, and what may happen to its state."""
 
     program: Program
-    runtime: Runtime = Field(default_factory=Runtime)
-    state: StatePolicy = Field(default_factory=StatePolicy)
+    runtime: Runtime = Runtime()
+    state: StatePolicy = StatePolicy()
     suspended: bool = Field(default=False, description="Stop with a savepoint and keep everything; false resumes")
