@@ -124,7 +124,7 @@ class _Reader:
                 return _CONSTANTS[text.lower()]
             case "int":
                 return _whole(text)
-            case "float" if "." not in text or text.strip("+-.")[:1].isdigit():  # neither .inf nor .nan
+            case "float" if text.strip("+-.")[:1].isdigit():  # neither .inf nor .nan
                 return float(text.replace("_", ""))
             case "str" | "timestamp":
                 return text

@@ -44,8 +44,18 @@ _PATTERNS: Mapping[str, str] = {
 def field_errors(error: ValidationError, model: type[BaseModel]) -> Iterator[FieldError]:
     """Each error with the path of its field in a document of this model."""
     for detail in error.errors(include_url=False):
+        if _is_echo(detail):
+            continue
         location = [part for part in detail["loc"] if part != "[key]"]
         yield FieldError(path=join("", *location), message=_message(detail, location, model))
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    # pydantic calls a list too short as well when it is its entries that are wrong
+    match detail:
+        case {"type": "too_short", "input": list(entries), "ctx": {"min_length": int(least)}}:
+            return len(entries) >= least
+    return False
 
 
 def _message(detail: ErrorDetails, location: Sequence[str | int], model: type[BaseModel]) -> str:

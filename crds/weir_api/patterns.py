@@ -1,6 +1,5 @@
 """Pattern: events of one key that follow each other, or fail to."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -140,13 +139,12 @@ class PatternSpec(Spec):
                 yield FieldError(path=join("emit", name), message="names that start with 'weir_' are Weir's own")
 
     def _key_problems(self) -> Iterator[FieldError]:
-        counts = Counter(self.key_by)
         for index, name in enumerate(self.key_by):
             path = join("keyBy", index)
             if name not in self.source.fields:
                 hint = suggestion(name, tuple(self.source.fields))
                 yield FieldError(path=path, message=f"'{name}' is not one of spec.source.fields{hint}")
-            elif counts[name] > 1:
+            elif name in self.key_by[:index]:
                 yield FieldError(path=path, message=f"'{name}' stands here more than once")
 
     def _step_problems(self, index: int) -> Iterator[FieldError]:

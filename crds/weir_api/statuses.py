@@ -83,6 +83,7 @@ class Rollover(Model):
     stopped_at: datetime | None = Field(default=None, description="When the old job ended")
     signature: Signature | None = Field(default=None, description="Of the revision that is rolled out")
     fresh: dict[str, str] = Field(default_factory=dict, description="As Status.fresh, for the revision rolled out")
+    failures: int = Field(default=0, description="Savepoints of this rollover that failed")
     message: str = Field(default="", description="Why it waits or went back, for people")
 
 

@@ -1,11 +1,13 @@
 """StreamJob: what the four kinds become, and plain SQL for those who want it."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from .base import Model
 from .blocks import Runtime, Spec, StatePolicy
+from .errors import FieldError, join
 
 
 class Insert(Model):
@@ -73,4 +75,15 @@ class StreamJobSpec(Spec):
     program: Program
     runtime: Runtime = Runtime()
     state: StatePolicy = StatePolicy()
-    suspended: bool = Field(default=False, description="Stop with a savepoint and keep everything; false resumes")
+    suspended: bool = Field(
+        default=False, description="Stop with a savepoint and keep everything; false resumes from it"
+    )
+
+    def problems(self) -> Iterator[FieldError]:
+        """What is wrong across fields."""
+        seen: set[str] = set()
+        for index, insert in enumerate(self.program.inserts):
+            if insert.name in seen:
+                path = join("program", "inserts", index, "name")
+                yield FieldError(path=path, message=f"'{insert.name}' is already the name of another insert")
+            seen.add(insert.name)
