@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +54,28 @@ def _console(stderr: bool) -> "Console":
         force_terminal=terminal,
         no_color=None if terminal else True,
     )
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """A line that moves on a terminal while something takes long; elsewhere one line for each new text.
+
+    Gives the function that changes the text.
+    """
+    console = notes()
+    if console.is_terminal:
+        with console.status(text, spinner="dots") as status:
+            yield status.update
+        return
+    said = ""
+
+    def say(new: str) -> None:
+        nonlocal said
+        if new != said:
+            note(new)
+            said = new
+
+    yield say
 
 
 def print_lines(*lines: str) -> None:

@@ -37,6 +37,11 @@ class CommandError(Exception):
         return cls(Exit.FAILURE, message, advice=advice)
 
     @classmethod
+    def usage(cls, message: str, advice: str = "") -> Self:
+        """The command was not given what it needs."""
+        return cls(Exit.USAGE, message, advice=advice)
+
+    @classmethod
     def not_found(cls, message: str, advice: str = "") -> Self:
         """What was named is not there."""
         return cls(Exit.NOT_FOUND, message, advice=advice)
