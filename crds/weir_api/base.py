@@ -8,6 +8,7 @@ from pydantic.alias_generators import to_camel
 GROUP = "weir.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 
 
 class Model(BaseModel):

@@ -26,7 +26,9 @@ class Spec(Model):
 class SecretReference(Model):
     """The name of a Secret in the resource's namespace."""
 
-    name: str = Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    name: str = Field(
+        min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", description="Name of the Secret"
+    )
 
 
 class Authentication(Model):

@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from re import fullmatch
 
+from pydantic import Field
+
 from .base import Model
 
 
 class FieldError(Model):
     """An error at a place in the resource; `path` is empty when no place is known."""
 
-    path: str = ""
-    message: str
+    path: str = Field(default="", description="Field path, as in spec.sequence[1].where")
+    message: str = Field(description="What is wrong, and what would be right")
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message

@@ -9,14 +9,14 @@ from pydantic_core import to_json
 from typing_extensions import TypeVar
 
 from . import messages
-from .base import Model
+from .base import DNS_LABEL, Model
 from .blocks import Spec
 from .errors import FieldError, Origin, SpecError, suggestion
 from .patterns import PatternSpec
 from .streamjobs import StreamJobSpec
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True, default=Spec)
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1)]
+Name = Annotated[str, Field(pattern=DNS_LABEL, min_length=1)]
 
 MAX_NAME = 45  # leaves room within a Service's 63 characters for `-<revision>` and the part, as in `-rest`
 # What an API server adds: no error in a document that was read back from one, and nothing a spec depends on.

@@ -12,7 +12,7 @@ class OperatorSignature(Model):
 
     uid: str = Field(description="The stable operator id, `<name>-<transformation>` or `<name>` for all of a node")
     type: str = Field(description="The node's type without version, as in stream-exec-interval-join")
-    key: tuple[str, ...] = ()
+    key: tuple[str, ...] = Field(default=(), description="The columns its state is keyed by")
     inputs: tuple[str, ...] = Field(default=(), description="The row type of each input, as Flink prints it")
     states: tuple[str, ...] = Field(default=(), description="The names of the node's states")
     detail: str = Field(default="", description="What else fixes the state's layout, as a source's topic")
@@ -21,7 +21,7 @@ class OperatorSignature(Model):
 class Signature(Model):
     """All stateful operators of a plan."""
 
-    operators: tuple[OperatorSignature, ...] = ()
+    operators: tuple[OperatorSignature, ...] = Field(default=(), description="One entry per stateful operator")
     max_parallelism: int = Field(default=128, description="Key groups; state of another number of them cannot be read")
 
 
@@ -31,15 +31,17 @@ Fate = Literal["kept", "added", "dropped", "incompatible"]
 class OperatorVerdict(Model):
     """What happens to one operator's state, and why."""
 
-    uid: str
-    fate: Fate
-    reason: str = ""
+    uid: str = Field(description="The stable operator id")
+    fate: Fate = Field(
+        description="kept, added (starts empty), dropped (its state is lost) or incompatible (cannot be read)"
+    )
+    reason: str = Field(default="", description="What differs, for people")
 
 
 class Verdict(Model):
     """Two signatures compared, an entry per operator of either."""
 
-    operators: tuple[OperatorVerdict, ...] = ()
+    operators: tuple[OperatorVerdict, ...] = Field(default=(), description="One entry per operator of either")
 
     def of(self, *fates: Fate) -> tuple[OperatorVerdict, ...]:
         """The operators with one of these fates."""

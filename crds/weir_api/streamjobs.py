@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Model
+from .base import DNS_LABEL, Model, TopicName
 from .blocks import Runtime, Spec, StatePolicy
 from .errors import FieldError, join
 
@@ -13,8 +13,8 @@ from .errors import FieldError, join
 class Insert(Model):
     """One `INSERT INTO`; its name goes into the ids of its operators, so keep it when the SQL changes."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
-    sql: str
+    name: str = Field(pattern=DNS_LABEL, max_length=63, description="First part of the names of its operators")
+    sql: str = Field(min_length=1, description="The whole statement: INSERT INTO ... SELECT ...")
 
 
 class Operator(Model):
@@ -24,8 +24,8 @@ class Operator(Model):
     Stateful operators that no entry claims are named `<insert>-<type>`, with a number when that is not unique.
     """
 
-    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    columns: tuple[str, ...] = Field(min_length=1)
+    name: str = Field(pattern=DNS_LABEL, max_length=128, description="Name in the operator's id")
+    columns: tuple[str, ...] = Field(min_length=1, description="Output columns that tell the operator from others")
 
 
 class Check(Model):
@@ -36,20 +36,22 @@ class Check(Model):
     """
 
     path: str = Field(description="The field path the expression came from, as in spec.sequence[1].where")
-    expression: str
+    expression: str = Field(min_length=1, description="A SQL expression")
     scope: str = Field(description="The table or view (or `a, b` for several) whose columns the expression may use")
-    condition: bool = False
+    condition: bool = Field(default=False, description="Whether it must be BOOLEAN")
 
 
 class Topic(Model):
     """A topic the job reads or writes. Made before the start when missing, unless it must be there already."""
 
-    name: str
-    partitions: int = Field(default=1, ge=1)
-    config: dict[str, str] = Field(default_factory=dict)
-    create: bool = True
-    bootstrap_servers: str | None = Field(default=None, description="Default: the operator's")
-    role: Literal["source", "sink", "deadLetters", "late"] = "sink"
+    name: TopicName = Field(description="Name of the topic")
+    partitions: int = Field(default=1, ge=1, description="Used when the topic is made")
+    config: dict[str, str] = Field(default={}, description="Kafka's topic settings, used when the topic is made")
+    create: bool = Field(default=True, description="Whether it may be made when it is missing")
+    bootstrap_servers: str | None = Field(default=None, description="Kafka's address; default: the operator's")
+    role: Literal["source", "sink", "deadLetters", "late"] = Field(
+        default="sink", description="What the job does with it; decides which of status.records counts it"
+    )
 
 
 class Program(Model):
@@ -60,13 +62,15 @@ class Program(Model):
     """
 
     tables: tuple[str, ...] = Field(description="CREATE TABLE, VIEW or TEMPORARY VIEW statements, one each, in order")
-    inserts: tuple[Insert, ...] = Field(min_length=1)
+    inserts: tuple[Insert, ...] = Field(min_length=1, description="What is written; all run as one job")
     settings: dict[str, str] = Field(
-        default_factory=dict, description="Table settings of Flink that the meaning of the program depends on"
+        default={}, description="Table settings of Flink that the meaning of the program depends on"
     )
-    operators: tuple[Operator, ...] = ()
-    checks: tuple[Check, ...] = ()
-    topics: tuple[Topic, ...] = ()
+    operators: tuple[Operator, ...] = Field(default=(), description="Names of stateful operators; default: by insert")
+    checks: tuple[Check, ...] = Field(
+        default=(), description="Expressions of users, checked before anything is touched"
+    )
+    topics: tuple[Topic, ...] = Field(default=(), description="Topics that must be there before the job starts")
 
 
 class StreamJobSpec(Spec):
