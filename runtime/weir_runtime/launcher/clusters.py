@@ -1,0 +1,69 @@
+"""Where the job runs: a MiniCluster in our own JVM, or the JobManager that started us."""
+
+import os
+from typing import Final, Protocol
+
+from .gateways import Gateway, JavaObject, java_errors
+from .planners import Planner, Start
+
+_MINICLUSTER: Final = "org.apache.flink.runtime.minicluster.MiniCluster"
+_DEFAULT_REST_PORT: Final = "8081"
+
+
+class Cluster(Protocol):
+    """A Flink cluster a planner's job can be given to."""
+
+    def rest_url(self) -> str:
+        """Where Flink's REST API answers."""
+        ...
+
+    def submit(self, planner: Planner, start: Start) -> None:
+        """Gives the planner's job to the cluster, returns when it is taken; raises JavaError."""
+        ...
+
+
+class EmbeddedCluster:
+    """A MiniCluster with one TaskManager, started before any job is there: a start then waits for nothing."""
+
+    def __init__(self, gateway: Gateway, settings: dict[str, str], slots: int) -> None:
+        self._gateway = gateway
+        with java_errors():
+            builder = gateway.new(f"{_MINICLUSTER}Configuration$Builder")
+            builder.setConfiguration(gateway.configuration(settings))
+            builder.setNumTaskManagers(1).setNumSlotsPerTaskManager(slots)
+            self._cluster: JavaObject = gateway.new(_MINICLUSTER, builder.build())
+            self._cluster.start()
+            self._url = str(self._cluster.getRestAddress().get().toString())
+
+    def rest_url(self) -> str:
+        """Where Flink's REST API answers, on this machine only."""
+        return self._url
+
+    def submit(self, planner: Planner, start: Start) -> None:
+        """Hands the job over inside the JVM, without the way through REST."""
+        environment, graph = planner.graph(start)
+        with java_errors():
+            identifier = self._gateway.java_class("org.apache.flink.api.common.JobID").fromHexString(start.job_id)
+            job = graph.getJobGraph(environment.getClass().getClassLoader(), identifier)
+            self._cluster.submitJob(job).get()
+
+
+class ApplicationCluster:
+    """The JobManager whose main() we are; its TaskManagers come and go without us."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def rest_url(self) -> str:
+        """Where Flink's REST API answers, as the JobManager's configuration has it."""
+        with java_errors():
+            loader = self._gateway.java_class("org.apache.flink.configuration.GlobalConfiguration")
+            settings = dict(loader.loadConfiguration().toMap())
+        host = os.environ.get("WEIR_FLINK_HOST") or settings.get("rest.address", "localhost")
+        return f"http://{host}:{settings.get('rest.port', _DEFAULT_REST_PORT)}"
+
+    def submit(self, planner: Planner, start: Start) -> None:
+        """Executes the job; where Flink has recovered it already, it is not submitted twice."""
+        environment, graph = planner.graph(start)
+        with java_errors():
+            environment.executeAsync(graph)

@@ -1,0 +1,179 @@
+"""Flink's planner: statements in, errors in the user's words, plan and job out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from . import messages
+from .gateways import Gateway, JavaError, JavaObject, java_errors
+
+_TABLE_STATEMENTS: Final = ("CreateTableOperation", "CreateViewOperation")
+_INSERT: Final = "SinkModifyOperation"
+_JOB_ID: Final = "$internal.pipeline.job-id"
+_RESTORE_PATH: Final = "execution.state-recovery.path"
+_IGNORE_UNCLAIMED: Final = "execution.state-recovery.ignore-unclaimed-state"
+
+
+class StatementError(Exception):
+    """A statement or expression that Flink does not take; the message is for the person who wrote it."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a job is started with."""
+
+    job_id: str
+    restore_from: str | None
+    ignore_unclaimed: bool = False
+
+
+@dataclass
+class Planner:
+    """A table environment of its own for one program. Statements are taken in order, then compiled and loaded."""
+
+    gateway: Gateway
+    settings: dict[str, str]
+    in_jobmanager: bool
+    _environment: JavaObject = field(init=False)
+    _tables: JavaObject = field(init=False)
+    _parser: JavaObject = field(init=False)
+    _statements: JavaObject = field(init=False)
+    _plan: JavaObject = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Starts Flink's planner; takes a second or more in a fresh JVM."""
+        with java_errors():
+            self._environment = self._new_environment({})
+            bridge = self.gateway.java_class("org.apache.flink.table.api.bridge.java.StreamTableEnvironment")
+            self._tables = bridge.create(self._environment)
+            self._parser = self._tables.getPlanner().getParser()
+            self._statements = self._tables.createStatementSet()
+
+    def create(self, statement: str) -> None:
+        """Runs one CREATE TABLE or CREATE VIEW; raises StatementError."""
+        operation = self._parse_one(statement)
+        if _simple_name(operation) not in _TABLE_STATEMENTS:
+            raise StatementError("only CREATE TABLE and CREATE VIEW are possible here")
+        self._run(lambda: self._tables.executeInternal(operation))
+
+    def insert(self, statement: str) -> str:
+        """Adds one INSERT INTO and returns the full name of its table; raises StatementError."""
+        operation = self._parse_one(statement)
+        if _simple_name(operation) != _INSERT:
+            raise StatementError("only INSERT INTO is possible here")
+        self._run(lambda: self._statements.addInsertSql(statement))
+        with java_errors():
+            return str(operation.getContextResolvedTable().getIdentifier().asSerializableString())
+
+    def check(self, expression: str, scope: str, condition: bool) -> None:
+        """Validates an expression over the columns of `scope`; raises StatementError.
+
+        The expression is read on its own first: otherwise one that closes a parenthesis could become a statement.
+        """
+        self._read_expression(expression)
+        lines = expression.count("\n") + 1
+
+        def shift(position: messages.Position) -> messages.Position:
+            return messages.Position((position.line - 2) % (lines + 1) + 1, position.column)
+
+        # WHERE takes neither aggregates nor windows: what a user writes is about one record.
+        statement = f"SELECT (\n{expression}\n) FROM {scope} WHERE (\n{expression}\n) IS NULL"
+        try:
+            with java_errors():
+                column = self._parser.parse(statement)[0].getResolvedSchema().getColumns()[0]
+                kind = str(column.getDataType().getLogicalType().copy(True).asSummaryString())
+        except JavaError as error:
+            raise StatementError(messages.describe(error.chain, self._columns(scope), shift=shift)) from None
+        if condition and kind != "BOOLEAN":
+            raise StatementError(f"this must be a condition, true or false, but its type is {kind}")
+
+    def compile(self) -> str:
+        """The plan of all inserts as Flink's JSON; raises StatementError."""
+        text = self._run(lambda: self._statements.compilePlan().asJsonString())
+        return str(text)
+
+    def load(self, plan: str) -> None:
+        """Takes a plan, usually the compiled one with its ids set, as the one to explain and run."""
+        reference = self.gateway.java_class("org.apache.flink.table.api.PlanReference")
+        self._plan = self._run(lambda: self._tables.getPlanner().loadPlan(reference.fromJsonString(plan)))
+
+    def explain(self) -> str:
+        """Flink's text of the loaded plan, for people."""
+        details = self.gateway.jvm.java.util.ArrayList()
+        array = self.gateway.java_class("java.lang.reflect.Array")
+        kind = self.gateway.java_class("java.lang.Class").forName("org.apache.flink.table.api.ExplainDetail")
+        with java_errors():
+            empty = array.newInstance(kind, details.size())
+            return str(self._tables.getPlanner().explainPlan(self._plan, empty))
+
+    def graph(self, start: Start) -> tuple[JavaObject, JavaObject]:
+        """(environment, stream graph) of the loaded plan, ready to run with this id from this place.
+
+        An environment of its own: the place to restore from would stay in a shared one for the next start.
+        """
+        settings = {_JOB_ID: start.job_id, _IGNORE_UNCLAIMED: str(start.ignore_unclaimed).lower()}
+        if start.restore_from is not None:
+            settings[_RESTORE_PATH] = start.restore_from
+        with java_errors():
+            transformations = self._tables.getPlanner().translatePlan(self._plan)
+            environment = self._new_environment(settings)
+            graph = environment.generateStreamGraph(transformations)
+            graph.setJobName(self.settings["pipeline.name"])
+            return environment, graph
+
+    def operator_ids(self) -> list[str]:
+        """The uid of every operator of the loaded plan that has one, as Flink will use it."""
+        with java_errors():
+            transformations = self._tables.getPlanner().translatePlan(self._plan)
+            graph = self._new_environment({}).generateStreamGraph(transformations)
+            uids = [node.getTransformationUID() for node in graph.getStreamNodes()]
+        return sorted(str(uid) for uid in uids if uid is not None)
+
+    def _new_environment(self, settings: dict[str, str]) -> JavaObject:
+        environment = self.gateway.java_class("org.apache.flink.streaming.api.environment.StreamExecutionEnvironment")
+        configuration = self.gateway.configuration({**self.settings, **settings})
+        if self.in_jobmanager:
+            return environment.getExecutionEnvironment(configuration)
+        return environment(configuration)
+
+    def _parse_one(self, statement: str) -> JavaObject:
+        operations = self._run(lambda: self._parser.parse(statement))
+        if len(operations) != 1:
+            raise StatementError("write one statement only")
+        return operations[0]
+
+    def _read_expression(self, expression: str) -> None:
+        row_type = self.gateway.new(
+            "org.apache.flink.table.types.logical.RowType", self.gateway.jvm.java.util.ArrayList()
+        )
+        try:
+            with java_errors():
+                self._parser.parseSqlExpression(expression, row_type, None)
+        except JavaError as error:
+            if messages.is_parse_error(error.chain):
+                raise StatementError(messages.describe(error.chain)) from None
+            # Only its columns are not known here, which is the next step's matter.
+
+    def _columns(self, scope: str) -> Sequence[str]:
+        try:
+            with java_errors():
+                schema = self._parser.parse(f"SELECT * FROM {scope}")[0].getResolvedSchema()
+                return [str(name) for name in schema.getColumnNames()]
+        except JavaError:
+            return ()
+
+    def _run(self, call: "JavaObject") -> JavaObject:
+        try:
+            with java_errors():
+                return call()
+        except JavaError as error:
+            raise StatementError(messages.describe(error.chain, tables=self._table_names())) from error
+
+    def _table_names(self) -> Sequence[str]:
+        with java_errors():
+            return [str(name) for name in self._tables.listTables()]
+
+
+def _simple_name(operation: JavaObject) -> str:
+    with java_errors():
+        return str(operation.getClass().getSimpleName())
