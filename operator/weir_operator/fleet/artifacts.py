@@ -1,7 +1,7 @@
 """The jars Weir needs beside its Python packages: fetched from Maven at first use, then kept.
 
 `artifacts.json` lists every file with its SHA-256, so what is fetched is what was tested, whichever mirror it comes
-from. `make artifacts` writes that list anew with jgo's resolver; at run time jgo only fetches.
+from. `make artifacts` (pins.py) writes that list anew; at run time jgo only fetches, and nothing is resolved.
 """
 
 import contextlib
@@ -156,23 +156,30 @@ def _fetch_all(missing: tuple[Artifact, ...], jars: Path, staging: Path, progres
 
 
 def _fetch_one(artifact: Artifact, jars: Path, context: Any, address: str) -> None:
-    host = (
-        urlsplit(address)._replace(query="", fragment="", netloc=urlsplit(address).netloc.rpartition("@")[2]).geturl()
-    )
     import requests  # noqa: PLC0415 - as jgo itself
 
-    try:
-        fetched = context.project(artifact.group, artifact.name).at_version(artifact.version).artifact().resolve()
-    except requests.RequestException as error:
-        reason = type(error).__name__
-        raise ArtifactError(f"{artifact.coordinate} cannot be fetched from {host} ({reason}). {_ADVICE}") from error
-    except RuntimeError as error:
-        raise ArtifactError(f"{artifact.coordinate} is not at {host}. {_ADVICE}") from error
+    parts = urlsplit(address)
+    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # a mirror's password is not for messages
+    jar = context.project(artifact.group, artifact.name).at_version(artifact.version).artifact()
+    for attempt in range(1, _ATTEMPTS + 1):
+        jar.cached_path.unlink(missing_ok=True)  # what a broken attempt left, jgo would take for the file
+        try:
+            fetched = jar.resolve()
+            break
+        except requests.RequestException as error:
+            if attempt == _ATTEMPTS:
+                reason = type(error).__name__
+                raise ArtifactError(
+                    f"{artifact.coordinate} cannot be fetched from {shown} ({reason}). {_ADVICE}"
+                ) from error
+        except RuntimeError as error:
+            raise ArtifactError(f"{artifact.coordinate} is not at {shown}. {_ADVICE}") from error
     if not artifact.matches(fetched):
-        raise ArtifactError(f"{artifact.coordinate} from {host} is not the file it must be (its SHA-256 differs).")
+        raise ArtifactError(f"{artifact.coordinate} from {shown} is not the file it must be (its SHA-256 differs).")
     fetched.replace(jars / artifact.file_name)
 
 
+_ATTEMPTS = 3
 _ADVICE = (
     "Behind a proxy set HTTPS_PROXY, with an own certificate authority REQUESTS_CA_BUNDLE; "
     "WEIR_MAVEN_REPOSITORY names a mirror."

@@ -75,13 +75,24 @@ class Broker:
 
 def running(directory: Path) -> Broker | None:
     """The broker that runs on this directory, whoever started it."""
+    directory = directory.absolute()
     record = _record(directory)
-    if record is None:
-        return None
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.created_at) < 1 and _alive(process):
-            return Broker(directory.absolute(), record.port, process)
+    if record is not None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(record.pid)
+            if abs(process.create_time() - record.created_at) < 1 and _alive(process):
+                return Broker(directory, record.port, process)
+    return _unrecorded(directory)
+
+
+def _unrecorded(directory: Path) -> Broker | None:
+    """A broker whose starter died before it could write down its pid: known by its command line."""
+    port = broker_files.port(directory)
+    arguments = broker_files.run_arguments(directory)
+    for process in psutil.process_iter(["cmdline"]):
+        if port and (process.info["cmdline"] or [])[-2:] == arguments and _alive(process):
+            _write_record(directory, Record(port=port, pid=process.pid, created_at=process.create_time()))
+            return Broker(directory, port, process)
     return None
 
 
@@ -89,7 +100,7 @@ def ensure(
     directory: Path,
     port: int | None = None,
     heap_megabytes: int = 512,
-    deadline: float = 60,
+    deadline: float = 120,
     progress: artifacts.Progress | None = None,
 ) -> Broker:
     """The broker of this directory, ready to answer: the one that runs, else a new one on the same data and port.
@@ -216,7 +227,7 @@ def _alone(directory: Path) -> Iterator[None]:
 
 
 def _record(directory: Path) -> Record | None:
-    with contextlib.suppress(FileNotFoundError, ValidationError):
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValidationError):
         return Record.model_validate_json((directory / "broker.json").read_bytes())
     return None
 

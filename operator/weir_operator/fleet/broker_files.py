@@ -1,5 +1,6 @@
 """What the embedded broker is told: its properties, its logging, its command line. Nothing here runs anything."""
 
+import re
 from pathlib import Path
 
 LOGGING = """\
@@ -60,6 +61,16 @@ def write(directory: Path, host: str, port: int, controller_port: int) -> None:
     lines = [f"{name}={value}\n" for name, value in properties(directory, host, port, controller_port).items()]
     (directory / "server.properties").write_text("".join(lines))
     (directory / "log4j2.yaml").write_text(LOGGING)
+
+
+def port(directory: Path) -> int | None:
+    """The port in `server.properties`, when there is one."""
+    try:
+        text = (directory / "server.properties").read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    found = re.search(r"^advertised\.listeners=.*:(\d+)$", text, re.MULTILINE)
+    return int(found.group(1)) if found else None
 
 
 def command(java_home: Path, jars: tuple[Path, ...], directory: Path, heap_megabytes: int) -> list[str]:

@@ -1,0 +1,52 @@
+# Python 3.11 or 3.12 and make are all that must be there: everything else comes by pip and, at first use, from Maven.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+TESTS ?= tests
+
+.PHONY: help venv test lint format unit integration demo bench artifacts clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(READY) ## install Weir and its tools into .venv (PYTHON=... names another Python)
+
+$(READY): pyproject.toml .ci/find-python
+	@python=$$(.ci/find-python $(PYTHON)) && { [ -x $(BIN)/python ] || "$$python" -m venv $(VENV); }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+test: lint ## everything CI runs: linters, types, layers, all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(READY) ## ruff, mypy and the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+unit: $(READY) ## the tests without Flink and Kafka
+	$(BIN)/python -m pytest tests/unit
+
+integration: $(READY) ## the tests on real Flink and Kafka
+	$(BIN)/python -m pytest tests/integration tests/faults
+
+demo: $(READY) ## Kafka, the example Patterns, a spec change under load and an audit; ends by itself
+	$(BIN)/weir demo
+
+bench: $(READY) ## throughput, the rollover's gap and memory; minutes
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+artifacts: $(READY) ## resolve the jars anew and pin them in artifacts.json
+	$(BIN)/python -m weir_operator.fleet.pins
+
+clean: ## remove what was built and installed here; caches outside stay
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
