@@ -51,7 +51,7 @@ class _Answers(SimpleHTTPRequestHandler):
 
     def copyfile(self, source: object, outputfile: object) -> None:
         if self.server.stall_after is None:
-            super().copyfile(source, outputfile)  # type: ignore[arg-type, type-var]
+            super().copyfile(source, outputfile)  # type: ignore[arg-type]
             return
         outputfile.write(source.read(self.server.stall_after))  # type: ignore[attr-defined]
         outputfile.flush()  # type: ignore[attr-defined]

@@ -122,6 +122,6 @@ def test_data_of_something_else_is_refused_with_kafkas_word(directory: Path) -> 
     (directory / "data").mkdir(parents=True)
     (directory / "data" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=other\n")
 
-    with pytest.raises(broker.BrokerError, match="ended while it started.*Stored node id 7"):
+    with pytest.raises(broker.BrokerError, match=r"ended while it started.*Stored node id 7"):
         broker.ensure(directory)
     wait_until(lambda: broker.running(directory) is None, 10, "nothing is left running")
