@@ -5,6 +5,17 @@ from typing import Final
 
 UNKNOWN: Final = "<none>"
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 31_536_000
+_SCALE: Final = (
+    (2 * _MINUTE, 1, "s", 0, ""),
+    (10 * _MINUTE, _MINUTE, "m", 1, "s"),
+    (3 * _HOUR, _MINUTE, "m", 0, ""),
+    (8 * _HOUR, _HOUR, "h", _MINUTE, "m"),
+    (2 * _DAY, _HOUR, "h", 0, ""),
+    (8 * _DAY, _DAY, "d", _HOUR, "h"),
+    (2 * _YEAR, _DAY, "d", 0, ""),
+    (float("inf"), _YEAR, "y", 0, ""),
+)
+"""Below so many seconds: the unit and its name, and the second unit that is still told with it."""
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -16,19 +27,9 @@ def coarse(seconds: int) -> str:
     """The limits at which units change are those of Kubernetes' duration.HumanDuration."""
     if seconds < 0:  # clocks may differ by a little; more than that is shown for what it is
         return "0s" if seconds >= -2 else "<invalid>"
-    if seconds < 2 * _MINUTE:
-        return f"{seconds}s"
-    if seconds < 10 * _MINUTE:
-        return _two(seconds, _MINUTE, "m", 1, "s")
-    if seconds < 3 * _HOUR:
-        return f"{seconds // _MINUTE}m"
-    if seconds < 8 * _HOUR:
-        return _two(seconds, _HOUR, "h", _MINUTE, "m")
-    if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR}h"
-    if seconds < 8 * _DAY:
-        return _two(seconds, _DAY, "d", _HOUR, "h")
-    return f"{seconds // _DAY}d" if seconds < 2 * _YEAR else f"{seconds // _YEAR}y"
+    unit, name, rest, rest_name = next(each[1:] for each in _SCALE if seconds < each[0])
+    remainder = seconds % unit // rest if rest else 0
+    return f"{seconds // unit}{name}" + (f"{remainder}{rest_name}" if remainder else "")
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -41,8 +42,3 @@ def seconds_text(seconds: float | None) -> str:
 def utc_now() -> datetime:
     """The time now, with its zone."""
     return datetime.now(UTC)
-
-
-def _two(seconds: int, unit: int, unit_name: str, rest: int, rest_name: str) -> str:
-    remainder = seconds % unit // rest
-    return f"{seconds // unit}{unit_name}" + (f"{remainder}{rest_name}" if remainder else "")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from ruamel.yaml import YAMLError
+from ruamel.yaml.error import YAMLError
 
-from ..fleet.store import WriteRefused, write_atomically
+from ..fleet.store import WriteError, write_atomically
 from . import edits, folders
 from .failures import CommandError
 from .folders import Written
@@ -76,7 +76,9 @@ def delete(folder: Path, wanted: Name) -> Located:
     return found
 
 
-def apply(folder: Path, sources: tuple[folders.Contents, ...], texts: dict[Path, str]) -> Iterator[tuple[Written, Change]]:
+def apply(
+    folder: Path, sources: tuple[folders.Contents, ...], texts: dict[Path, str]
+) -> Iterator[tuple[Written, Change]]:
     """Write each resource into the folder: over the one of its name, else into a file of its own.
 
     `texts` are the sources' own texts, so that comments come along. Everything is checked before anything is written.
@@ -90,7 +92,7 @@ def write(file: Path, text: str) -> None:
     """Replace a file as a whole. Raises CommandError (unavailable)."""
     try:
         write_atomically(file, text)
-    except WriteRefused as error:
+    except WriteError as error:
         raise CommandError.unavailable(str(error)) from error
 
 

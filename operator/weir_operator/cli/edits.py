@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import DocumentStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
@@ -99,7 +100,9 @@ def with_replaced(text: str, document: Document, own: str) -> str:
 def _starts(text: str) -> list[int]:
     """The line each document begins on: that of its `---`, or 0 for a first one without."""
     events = YAML(typ="rt", pure=True).parse(StringIO(text))
-    lines = [event.start_mark.line if event.explicit else 0 for event in events if isinstance(event, DocumentStartEvent)]
+    lines = [
+        event.start_mark.line if event.explicit else 0 for event in events if isinstance(event, DocumentStartEvent)
+    ]
     return [0, *lines[1:]]  # what stands above the first `---` (a licence, a comment) is the first one's
 
 

@@ -70,9 +70,7 @@ def files(folder: Path) -> tuple[Path, ...]:
     found: list[Path] = []
     for parent, below, names in os.walk(folder):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        found += (
-            Path(parent) / name for name in names if Path(name).suffix in SUFFIXES and not name.startswith(".")
-        )
+        found += (Path(parent) / name for name in names if Path(name).suffix in SUFFIXES and not name.startswith("."))
     return tuple(sorted(found))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from ..fleet.store import StoredObject
+from ..fleet.store import DEFAULT_NAMESPACE, StoredObject
 from .ages import UNKNOWN, age
 
 HEADER: Final = ("NAME", "READY", "PHASE", "REVISION", "JOB", "SAVEPOINT", "LAG", "AGE")
@@ -40,7 +40,7 @@ def reason(item: StoredObject) -> str:
     """Why it is as it is: the reason of the first condition that is not as it should be, else of Ready."""
     conditions = {condition.type: condition for condition in item.status.conditions}
     for kind in ("Validated", "StateSafe", "Deployed", "Ready"):
-        condition = conditions.get(kind)  # type: ignore[call-overload]
+        condition = conditions.get(kind)
         if condition is not None and condition.status == "False":
             return str(condition.reason)
     found = item.status.condition("Ready")
@@ -67,3 +67,8 @@ def _more(item: StoredObject) -> tuple[str, ...]:
     counts = (records.in_, records.out, records.dead_lettered, records.late) if records else (None,) * 4
     job = item.status.job
     return (*("-" if count is None else str(count) for count in counts), reason(item), job.id if job else UNKNOWN)
+
+
+def in_several_namespaces(items: Sequence[StoredObject]) -> bool:
+    """Whether the table needs a column for it: a laptop rarely has more than one."""
+    return any(item.metadata.namespace != DEFAULT_NAMESPACE for item in items)

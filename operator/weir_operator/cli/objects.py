@@ -6,7 +6,7 @@ from typing import Final
 
 from weir_api.resources import KINDS, Kind
 
-from ..fleet.store import ObjectUnreadable, Store, StoredObject
+from ..fleet.store import Store, StoredObject, UnreadableError
 from . import consoles
 from .failures import CommandError
 from .folders import STATE
@@ -62,7 +62,7 @@ def name(text: str, namespace: str | None = None) -> Name:
 def everything(folder: Path) -> tuple[StoredObject, ...]:
     """All objects; a file that cannot be read is named on standard error and left out."""
 
-    def say(error: ObjectUnreadable) -> None:
+    def say(error: UnreadableError) -> None:
         consoles.note(f"warning: {error}")
 
     return store(folder).list(unreadable=say)
@@ -107,3 +107,14 @@ def streamjob(folder: Path, wanted: Name) -> StoredObject:
     raise CommandError.not_found(
         f"{wanted} runs no job yet", f"`weir describe {found.metadata.name}` says what keeps it"
     )
+
+
+def label(wanted: tuple[Kind, ...]) -> str:
+    """The kinds in words, for a message."""
+    return wanted[0].name if len(wanted) == 1 else "pipeline"
+
+
+def known(folder: Path, wanted: tuple[Kind, ...]) -> str:
+    """What there is instead."""
+    names = sorted({item.metadata.name for item in everything(folder) if item.kind in {kind.name for kind in wanted}})
+    return f"there are: {', '.join(names[:8])}" if names else "none has been brought up in this folder yet"

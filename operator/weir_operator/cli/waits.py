@@ -65,7 +65,7 @@ def _seen(found: StoredObject, spec: dict[str, object] | None) -> bool:
 
 def _raise_refusal(found: StoredObject) -> None:
     for kind in ("Validated", "StateSafe"):
-        condition: Condition | None = found.status.condition(kind)  # type: ignore[arg-type]
+        condition: Condition | None = found.status.condition(kind)
         if condition is not None and condition.status == "False":
             errors = tuple(str(error) for error in found.status.errors)
             raise CommandError.refused(

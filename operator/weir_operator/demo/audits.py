@@ -39,7 +39,7 @@ def compare(topic: str, expected: Iterable[str], seen: Iterable[str], remark: st
 
 
 def text(output: Output, names: Sequence[str]) -> str:
-    """The named fields in one way of writing, so that equal means equal; a whole number is one however it is written."""
+    """The named fields in one way of writing; a whole number is one however it is written."""
     return json.dumps({name: _plain(output.get(name)) for name in names})
 
 

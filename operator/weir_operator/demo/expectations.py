@@ -16,7 +16,9 @@ Output = dict[str, object]
 def load_times(events: Iterable[Event], begin: int) -> Iterator[Output]:
     """Of each fetch: the first end after it, if that comes in less than FETCH_LIMIT. `begin` is not in a duration."""
     del begin
-    for started, ended in _pairs(_by(events, lambda event: event.session), "PRODUCTS_FETCH_START", "PRODUCTS_FETCH_END"):
+    for started, ended in _pairs(
+        _by(events, lambda event: event.session), "PRODUCTS_FETCH_START", "PRODUCTS_FETCH_END"
+    ):
         yield {"session": started.session, "metric": "productsLoadTime", "value": ended.at - started.at}
 
 
@@ -24,7 +26,9 @@ def payment_times(events: Iterable[Event], begin: int) -> Iterator[Output]:
     """Of each payment: the bank's answer, if that comes in less than FETCH_LIMIT."""
     del begin
     own = [event for event in events if "payment" in event.details]
-    for asked, answered in _pairs(_by(own, lambda event: event.details["payment"]), "PAYMENT_STARTED", "PAYMENT_CONFIRMED"):
+    for asked, answered in _pairs(
+        _by(own, lambda event: event.details["payment"]), "PAYMENT_STARTED", "PAYMENT_CONFIRMED"
+    ):
         yield {
             "payment": asked.details["payment"],
             "amount": float(asked.details["amount"]),

@@ -81,7 +81,10 @@ def _sessions(seed: int, per_second: float) -> Iterator[tuple[int, list[Record]]
     for number in itertools.count():
         begin += clock.expovariate(per_second) * 1000
         chance = random.Random(f"{seed}/{number}")  # of its own, so that a change of one session moves no other
-        yield int(begin), [record for event in _visit(f"{number:06d}", int(begin), chance) for record in _sent(event, chance)]
+        yield (
+            int(begin),
+            [record for event in _visit(f"{number:06d}", int(begin), chance) for record in _sent(event, chance)],
+        )
 
 
 def _visit(number: str, begin: int, chance: random.Random) -> list[Event]:

@@ -1,6 +1,7 @@
 """Editing a user's YAML: what was asked changes, and not one other byte."""
 
 import pytest
+
 from weir_operator.cli import edits
 
 BLOCK = """\
@@ -87,7 +88,10 @@ def test_nothing_is_left_of_a_file_with_one_document() -> None:
 def test_a_document_is_replaced_where_it_stands() -> None:
     text = f"{BLOCK}---\n{FLOW}---\n{SET}"
     new = FLOW.replace("3s", "4s").rstrip("\n")
-    assert edits.with_replaced(text, edits.only(text, "Pattern", "default", "flow"), new) == f"{BLOCK}---\n{new}\n---\n{SET}"
+    assert (
+        edits.with_replaced(text, edits.only(text, "Pattern", "default", "flow"), new)
+        == f"{BLOCK}---\n{new}\n---\n{SET}"
+    )
 
 
 def test_a_document_reads_as_its_own_text() -> None:
