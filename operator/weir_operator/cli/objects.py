@@ -9,7 +9,7 @@ from weir_api.resources import KINDS, Kind
 from ..fleet.store import Store, StoredObject, UnreadableError
 from . import consoles
 from .failures import CommandError
-from .folders import STATE
+from .sessions import directories
 
 PIPELINES: Final = "pipelines"
 
@@ -28,7 +28,7 @@ class Name:
 
 def store(folder: Path) -> Store:
     """The objects of a folder that was brought up."""
-    return Store(folder / STATE / "objects")
+    return Store(directories(folder).objects)
 
 
 def words(kind: Kind) -> tuple[str, ...]:

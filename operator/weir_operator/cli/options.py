@@ -30,8 +30,8 @@ Servers = Annotated[
 DEFAULT_TIMEOUT: Final = "180s"
 EXIT_CODES: Final = (
     "[bold]Exit codes[/bold]: 0 done · 1 failed · 2 wrong usage · 3 not found · 4 refused: the resource is wrong or "
-    "the change would lose state · 5 Kafka does not answer · 6 folder or port taken or not writable · 7 not done in time · "
-    "130 interrupted"
+    "the change would lose state · 5 Kafka does not answer · 6 folder or port taken or not writable · 7 not done in "
+    "time · 130 interrupted"
 )
 
 

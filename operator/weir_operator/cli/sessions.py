@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +11,13 @@ from pydantic import ValidationError
 
 from weir_api.base import Model
 
+from ..fleet import locks
+from ..fleet.directories import Directories
 from ..fleet.store import WriteError, write_atomically
 from .failures import CommandError
 from .folders import STATE
 
-LOCK: Final = "lock"
 RECORD: Final = "up.json"
-KAFKA: Final = "kafka"
 
 
 class Session(Model):
@@ -30,45 +29,40 @@ class Session(Model):
     embedded: bool
 
 
-def state(folder: Path) -> Path:
+def directories(folder: Path) -> Directories:
     """Where everything of Weir's is kept; remove it, and nothing is known of what ran."""
-    return folder / STATE
+    return Directories((folder / STATE).absolute())
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[Directories]:
     """Hold the folder's lock; the kernel drops it when this process ends, however it does.
 
     Raises CommandError (unavailable): another `weir up` holds it, or the folder cannot be written.
     """
-    directory = state(folder)
+    found = directories(folder)
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / ".gitignore").write_text("*\n")  # state is no source; nobody should have to think of it
-        lock = (directory / LOCK).open("a+")
-    except OSError as error:
+        found.root.mkdir(parents=True, exist_ok=True)
+        (found.root / ".gitignore").write_text("*\n")  # state is no source; nobody should have to think of it
+        with locks.exclusive(found.lock):
+            yield found
+    except locks.DirectoryInUseError as error:
         raise CommandError.unavailable(
-            f"{directory} cannot be written: {error.strerror or error}", "weir keeps its state there"
+            str(error), "one is enough: it sees every change of the files; `weir get` shows what it does"
+        ) from None
+    except OSError as error:
+        if error.filename is None or not Path(error.filename).is_relative_to(found.root):
+            raise
+        raise CommandError.unavailable(
+            f"{error.filename} cannot be written: {error.strerror}", "weir keeps its state there"
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CommandError.unavailable(
-                f"another `weir up` is at work on {folder} (pid {_holder(directory)})",
-                "one is enough: it sees every change of the files; `weir get` shows what it does",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 def is_up(folder: Path) -> bool:
     """Whether a `weir up` is at work on the folder."""
     try:
-        with (state(folder) / LOCK).open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with directories(folder).lock.open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
@@ -79,7 +73,7 @@ def is_up(folder: Path) -> bool:
 def record(folder: Path, session: Session) -> None:
     """Write it down. Raises CommandError (unavailable)."""
     try:
-        write_atomically(state(folder) / RECORD, session.model_dump_json(by_alias=True, indent=1) + "\n")
+        write_atomically(directories(folder).root / RECORD, session.model_dump_json(by_alias=True, indent=1) + "\n")
     except WriteError as error:
         raise CommandError.unavailable(str(error)) from error
 
@@ -87,7 +81,7 @@ def record(folder: Path, session: Session) -> None:
 def last(folder: Path) -> Session | None:
     """What the running or the last `weir up` wrote down."""
     try:
-        return Session.model_validate_json((state(folder) / RECORD).read_bytes())
+        return Session.model_validate_json((directories(folder).root / RECORD).read_bytes())
     except (OSError, ValidationError):
         return None
 
@@ -103,16 +97,9 @@ def bootstrap_servers(folder: Path | None, given: str | None) -> str:
     session = last(found)
     if session is not None and not session.embedded:
         return session.bootstrap_servers
-    running = broker.running(state(found) / KAFKA)
+    running = broker.running(directories(found).broker)
     if running is None:
         raise CommandError.unreachable(
             f"the Kafka of {found} does not run", "start it with `weir up`, or name another with --bootstrap-servers"
         )
     return running.bootstrap_servers
-
-
-def _holder(directory: Path) -> str:
-    try:
-        return (directory / LOCK).read_text().strip() or "unknown"
-    except OSError:
-        return "unknown"

@@ -57,7 +57,7 @@ def tail(
     first: streams.Start | int = start if isinstance(start, int) else ("latest" if start == "latest" else "earliest")
     printed = _printer(form)
     with said(topic):
-        for record in streams.tail(address, topic, first, count=count, idle=pause, committed_only=committed_only):
+        for record in streams.tail(address, topic, start=first, count=count, idle=pause, committed_only=committed_only):
             sys.stdout.buffer.write(printed(record))
             sys.stdout.buffer.flush()
 

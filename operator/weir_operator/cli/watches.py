@@ -11,7 +11,7 @@ from .ages import utc_now
 
 
 def rows(folder: Path, select: Callable[[], tuple[StoredObject, ...]], form: str) -> None:
-    """Print until interrupted. Columns only ever grow, so that a longer cell does not shift the table back and forth."""
+    """Print until interrupted. Columns only ever grow, so that a long cell does not shift them back and forth."""
     wide = form == "wide"
     before: dict[str, StoredObject] = {}
     widths: tuple[int, ...] = ()
