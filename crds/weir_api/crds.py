@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from copy import deepcopy
 from io import StringIO
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def _columns() -> list[Schema]:
 
 def _schema(kind: Kind) -> Schema:
     resource = schema_of(kind.resource)
-    status = schema_of(Status)
+    status = deepcopy(schema_of(Status))
     if kind.pipeline:
         for fields in (status["properties"], status["properties"]["rollover"]["properties"]):
             for internal in _STREAMJOB_ONLY:

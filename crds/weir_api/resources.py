@@ -13,6 +13,7 @@ from .base import DNS_LABEL, Model
 from .blocks import Spec
 from .errors import FieldError, Origin, SpecError, suggestion
 from .patterns import PatternSpec
+from .schemas import Schema, schema_of
 from .streamjobs import StreamJobSpec
 
 S_co = TypeVar("S_co", bound=Spec, covariant=True, default=Spec)
@@ -91,7 +92,7 @@ def parse(document: object, origin: Origin | None = None) -> Resource[Spec]:
     kind = _kind(document, origin)
     try:
         resource = kind.resource.model_validate_json(
-            to_json(_without_server_fields(document)), strict=True, by_alias=True, by_name=False
+            to_json(_as_stored(document, kind)), strict=True, by_alias=True, by_name=False
         )
     except ValidationError as error:
         raise SpecError(messages.field_errors(error, kind.resource), origin) from None
@@ -118,15 +119,28 @@ def _kind(document: object, origin: Origin | None) -> Kind:
     raise SpecError([FieldError(path="kind", message=message)], origin)
 
 
-def _without_server_fields(document: object) -> object:
+def _as_stored(document: object, kind: Kind) -> object:
+    """The document without what an API server adds, and without the nulls that it drops."""
     match document:
         case {"metadata": dict(metadata), **rest}:
-            rest.pop("status", None)
-            return {"metadata": {k: v for k, v in metadata.items() if k not in _SERVER_METADATA}, **rest}
-        case {**rest}:
-            rest.pop("status", None)
-            return rest
-    return document
+            document = {"metadata": {k: v for k, v in metadata.items() if k not in _SERVER_METADATA}, **rest}
+    if isinstance(document, dict):
+        document = {key: value for key, value in document.items() if key != "status"}
+    return _without_nulls(document, schema_of(kind.resource))
+
+
+def _without_nulls(value: object, schema: Schema) -> object:
+    """A field that is written with no value counts as not written; in maps and lists a null stays, as an error."""
+    match value, schema:
+        case dict(), {"properties": dict(fields)}:
+            return {
+                name: _without_nulls(below, fields.get(name, {}))
+                for name, below in value.items()
+                if below is not None or name not in fields
+            }
+        case list(), {"items": dict(items)}:
+            return [_without_nulls(item, items) for item in value]
+    return value
 
 
 def _below_spec(problems: Iterator[FieldError]) -> Iterator[FieldError]:

@@ -1,5 +1,6 @@
 """Structural schemas, as an API server wants them, from the models: no `$ref`, no `anyOf`, no titles."""
 
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,8 +17,9 @@ _KEYWORDS = (
 # fmt: on
 
 
+@cache
 def schema_of(model: type[BaseModel]) -> Schema:
-    """The structural OpenAPI v3 schema of a model."""
+    """The structural OpenAPI v3 schema of a model; one value for all, not to be changed."""
     raw = model.model_json_schema(by_alias=True, mode="validation")
     return _structural(raw, raw.get("$defs", {}))
 

@@ -53,6 +53,15 @@ def test_a_resource_read_back_from_an_api_server_parses() -> None:
     assert resource.key == ("StreamJob", "n", "a")
 
 
+def test_a_field_with_no_value_counts_as_not_written() -> None:
+    spec = read()["spec"]
+    metadata = {"name": "a", "namespace": None}
+
+    resource = parse(read(metadata=metadata, spec={**spec, "runtime": None, "state": {"operators": None}}))
+
+    assert resource == parse(read(metadata={"name": "a"}))
+
+
 def test_written_and_read_again_it_is_equal() -> None:
     resource = parse(read())
 
@@ -71,6 +80,12 @@ def test_written_and_read_again_it_is_equal() -> None:
             read(apiVersion="v1"), ["apiVersion: must be weir.dev/v1alpha1, not 'v1'"], id="version-of-something-else"
         ),
         pytest.param(read(metadata=None), ["metadata: is required"], id="no-metadata"),
+        pytest.param(read(metadata={"name": None}), ["metadata.name: is required"], id="name-without-a-value"),
+        pytest.param(
+            read(metadata={"name": "a", "labels": {"b": None}}),
+            ["metadata.labels.b: must be a string, not empty"],
+            id="null-in-a-map",
+        ),
         pytest.param(read(metadata={}), ["metadata.name: is required"], id="no-name"),
         pytest.param(
             read(metadata={"name": "Big_Orders"}),
