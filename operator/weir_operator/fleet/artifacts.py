@@ -161,19 +161,20 @@ def _fetch_one(artifact: Artifact, jars: Path, context: Any, address: str) -> No
     parts = urlsplit(address)
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # a mirror's password is not for messages
     jar = context.project(artifact.group, artifact.name).at_version(artifact.version).artifact()
-    for attempt in range(1, _ATTEMPTS + 1):
+    fetched: Path | None = None
+    failure = ""
+    for _ in range(_ATTEMPTS):
         jar.cached_path.unlink(missing_ok=True)  # what a broken attempt left, jgo would take for the file
         try:
             fetched = jar.resolve()
             break
         except requests.RequestException as error:
-            if attempt == _ATTEMPTS:
-                reason = type(error).__name__
-                raise ArtifactError(
-                    f"{artifact.coordinate} cannot be fetched from {shown} ({reason}). {_ADVICE}"
-                ) from error
-        except RuntimeError as error:
-            raise ArtifactError(f"{artifact.coordinate} is not at {shown}. {_ADVICE}") from error
+            failure = f"cannot be fetched from {shown} ({type(error).__name__})"
+        except RuntimeError:  # what jgo says to any answer but 200
+            failure = f"is not at {shown}"
+    # Raised out here, so that nothing holds on to the open connection in jgo's frames.
+    if fetched is None:
+        raise ArtifactError(f"{artifact.coordinate} {failure}. {_ADVICE}")
     if not artifact.matches(fetched):
         raise ArtifactError(f"{artifact.coordinate} from {shown} is not the file it must be (its SHA-256 differs).")
     fetched.replace(jars / artifact.file_name)

@@ -144,6 +144,7 @@ def test_a_jar_that_is_another_is_refused(repository: Repository, fetch: Fetch, 
     assert not (tmp_path / "cache" / "jars" / BUNDLE[0].file_name).exists()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # jgo leaves an answer that is no jar open
 def test_a_jar_that_is_not_there_is_named(repository: Repository, fetch: Fetch) -> None:
     repository.path(BUNDLE[3]).unlink()
 
