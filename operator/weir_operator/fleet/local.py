@@ -1,0 +1,284 @@
+"""Revisions as processes of this machine: a launcher each, found again after we were killed and started anew."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from shutil import rmtree
+
+from pydantic import ValidationError
+
+from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig
+
+from . import processes, snapshots, topics
+from .actions import (
+    Action,
+    Deploy,
+    EnsureTopics,
+    Forget,
+    PruneState,
+    Recycle,
+    Remove,
+    RemoveState,
+    Start,
+    StopWithSavepoint,
+)
+from .directories import Directories
+from .fleets import FleetError, Locations, RefusedError
+from .flink import FlinkClient
+from .launchers import LauncherClient
+from .observations import JobObservation, Observation, RevisionObservation, Watch
+from .processes import ProcessRecord
+from .store import Key, WriteError, utc_now, write_atomically
+
+_QUICK = timedelta(seconds=30)  # a process that ends sooner did not get as far as doing any work
+_PATIENCE = 5.0  # seconds for a process to end by itself before it is killed
+_SAVEPOINTS_KEPT = 5
+_TOPICS_DEADLINE = 5.0
+_LOG_TAIL = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherEnvironment:
+    """What launchers are started with."""
+
+    java_home: Path
+    jars: tuple[Path, ...] = ()
+    secrets: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def of_process(self) -> dict[str, str]:
+        """The environment of a launcher's process."""
+        own = {"JAVA_HOME": str(self.java_home), "WEIR_JARS": ":".join(map(str, self.jars)), "PYTHONUNBUFFERED": "1"}
+        secrets = {"WEIR_SECRETS_DIR": str(self.secrets)} if self.secrets else {}
+        return {**self.variables, **own, **secrets}
+
+
+class LocalFleet:
+    """A Fleet (see fleets.py) of processes below one state directory. Safe to use from several threads."""
+
+    def __init__(self, directories: Directories, bootstrap_servers: str, environment: LauncherEnvironment) -> None:
+        self.directories = directories
+        self._bootstrap_servers = bootstrap_servers
+        self._environment = environment
+        self._launchers = LauncherClient()
+        self._flink = FlinkClient()
+        self._lock = threading.Lock()
+        self._ending: dict[Path, float] = {}
+        self._topics_ready: dict[Key, set[str]] = {}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Kafka's address for programs that name none."""
+        return self._bootstrap_servers
+
+    def locations(self, key: Key, revision: str) -> Locations:
+        """Where the revision of this StreamJob lives."""
+        work = self.directories.work(key, revision)
+        return Locations(snapshots.location(self.directories.state(key)), str(work.absolute()))
+
+    def close(self) -> None:
+        """Give back connections; processes go on."""
+        self._launchers.close()
+        self._flink.close()
+
+    def observe(self, key: Key, watch: Watch) -> Observation:
+        """What is there of this StreamJob."""
+        folder = self.directories.revisions(key)
+        works = sorted(path for path in folder.glob("*") if (path / "config.json").exists())
+        revisions = tuple(self._revision(work, watch) for work in works)
+        savepoint = None
+        if watch.trigger is not None:
+            revision, job_id, trigger_id = watch.trigger
+            answer = next((one.answer for one in revisions if one.revision == revision and one.alive), None)
+            if answer is not None and answer.flink_url is not None:
+                savepoint = self._flink.savepoint(answer.flink_url, job_id, trigger_id)
+        return Observation(
+            revisions=revisions,
+            savepoint=savepoint,
+            points=snapshots.points(self.directories.state(key)),
+            topics_ready=frozenset(self._topics_ready.get(key, ())),
+        )
+
+    def _revision(self, work: Path, watch: Watch) -> RevisionObservation:
+        record = self._adopted(work)
+        if record is None:
+            return RevisionObservation(work.name, alive=False, spawned_at=utc_now(), starts=0)
+        alive = self._alive(work, record)
+        answer = self._answer(work, record) if alive else None
+        return RevisionObservation(
+            revision=work.name,
+            alive=alive,
+            spawned_at=record.spawned_at,
+            starts=record.starts,
+            quick_exits=record.quick_exits + (0 if alive or utc_now() - record.spawned_at > _QUICK else 1),
+            answer=answer,
+            job=self._job(answer, watch) if answer else None,
+            log_tail="" if alive else _tail(work / "log"),
+        )
+
+    def _alive(self, work: Path, record: ProcessRecord) -> bool:
+        """Whether anything of it runs. A JVM whose launcher is gone is nobody's any more and goes too."""
+        if not record.pid:
+            return False
+        if processes.is_leader_alive(record):
+            return True
+        rest = processes.members(record)
+        for process in rest:
+            process.kill()
+        if not rest:
+            self._ending.pop(work, None)
+        return bool(rest)
+
+    def _adopted(self, work: Path) -> ProcessRecord | None:
+        """The process on record, or one that was started just before we were killed and could not record it."""
+        record = processes.read_record(work / "process.json")
+        if record is not None and record.pid:
+            return record
+        found = processes.find(_command(work))
+        if found is None:
+            return record
+        known = record or ProcessRecord(pid=0, created=0, spawned_at=utc_now())
+        adopted = known.model_copy(update={"pid": found.pid, "created": found.create_time()})
+        processes.write_record(work / "process.json", adopted)
+        return adopted
+
+    def _answer(self, work: Path, record: ProcessRecord) -> RevisionAnswer | None:
+        endpoint = _endpoint(work, record)
+        answer = self._launchers.revision(endpoint.url) if endpoint else None
+        return answer if answer is not None and answer.revision == work.name else None
+
+    def _job(self, answer: RevisionAnswer, watch: Watch) -> JobObservation | None:
+        if answer.job is None:
+            return None
+        seen = None
+        if answer.flink_url is not None:
+            seen = self._flink.job(answer.flink_url, answer.job.id, watch.records)
+        if seen is not None:
+            return seen
+        if answer.phase in ("ended", "failed"):  # in an earlier life of this process: Flink knows nothing of it now
+            return JobObservation(id=answer.job.id, state=answer.job.state, started_at=answer.job.started_at)
+        return None
+
+    def perform(self, key: Key, action: Action) -> None:
+        """Do it. Raises FleetError, RefusedError."""
+        try:
+            self._perform(key, action)
+        except WriteError as error:
+            raise FleetError(str(error)) from error
+        except OSError as error:
+            raise FleetError(f"{action.name}: {error}") from error
+
+    def _perform(self, key: Key, action: Action) -> None:
+        match action:
+            case EnsureTopics(config=config):
+                self._ensure_topics(key, config)
+            case Deploy(revision=revision, config=config, go_on=go_on):
+                self._deploy(self.directories.work(key, revision), config, go_on)
+            case Recycle(revision=revision):
+                self._end(self.directories.work(key, revision))
+            case Remove(revision=revision):
+                if self._end(self.directories.work(key, revision)):
+                    rmtree(self.directories.work(key, revision))
+            case StopWithSavepoint():
+                url = self._flink_url(key, action.revision)
+                self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
+            case Start(revision=revision, request=request):
+                self._launchers.start(self._url(key, revision), request)
+            case PruneState(job_id=job_id, keep=keep):
+                snapshots.prune(self.directories.state(key), job_id, keep, _SAVEPOINTS_KEPT)
+            case RemoveState(keep=keep):
+                snapshots.clear(self.directories.state(key), keep)
+            case Forget():
+                self._topics_ready.pop(key, None)
+
+    def _ensure_topics(self, key: Key, config: RevisionConfig) -> None:
+        wanted: Sequence[object] = config.program.topics
+        if wanted:
+            try:
+                topics.ensure_topics(self._bootstrap_servers, config.program.topics, deadline=_TOPICS_DEADLINE)
+            except topics.TopicError as error:
+                raise FleetError(str(error)) from error
+        with self._lock:
+            self._topics_ready.setdefault(key, set()).add(config.revision)
+
+    def _deploy(self, work: Path, config: RevisionConfig | None, go_on: bool) -> None:
+        record = self._adopted(work) if work.exists() else None
+        if record is not None and self._alive(work, record):
+            return
+        if config is None and not (work / "config.json").exists():
+            raise RefusedError(f"revision {work.name} was removed and cannot be deployed again")
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "endpoint.json").unlink(missing_ok=True)
+        if not go_on:
+            (work / "start.json").unlink(missing_ok=True)
+        if config is not None:
+            write_atomically(work / "config.json", config.model_dump_json(by_alias=True, indent=1) + "\n")
+        now = utc_now()
+        quick = record is not None and now - record.spawned_at < _QUICK
+        spawned = ProcessRecord(
+            pid=0,  # until it is known: whoever reads this has to look for the process by its command
+            created=0,
+            spawned_at=now,
+            starts=record.starts + 1 if record else 1,
+            quick_exits=record.quick_exits + 1 if record and quick else 0,
+        )
+        processes.write_record(work / "process.json", spawned)
+        process = processes.spawn(_command(work), self._environment.of_process(), work / "log")
+        found = {"pid": process.pid, "created": process.create_time()}
+        processes.write_record(work / "process.json", spawned.model_copy(update=found))
+
+    def _end(self, work: Path) -> bool:
+        """Ask the revision's processes to end, and kill them when they take too long. Whether all are gone."""
+        record = self._adopted(work)
+        if record is None or not self._alive(work, record):
+            return True
+        asked = self._ending.get(work)
+        if asked is None:
+            self._ending[work] = time.monotonic()
+            processes.signal_leader(record, signal.SIGTERM)
+        elif time.monotonic() - asked > _PATIENCE:
+            processes.signal_group(record, signal.SIGKILL)
+        return False
+
+    def _url(self, key: Key, revision: str) -> str:
+        work = self.directories.work(key, revision)
+        record = processes.read_record(work / "process.json")
+        endpoint = _endpoint(work, record) if record is not None else None
+        if endpoint is None:
+            raise FleetError(f"the launcher of revision {revision} does not answer yet")
+        return endpoint.url
+
+    def _flink_url(self, key: Key, revision: str) -> str:
+        answer = self._launchers.revision(self._url(key, revision))
+        if answer is None or answer.flink_url is None:
+            raise FleetError(f"Flink of revision {revision} does not answer")
+        return answer.flink_url
+
+
+def _command(work: Path) -> list[str]:
+    return [sys.executable, "-m", "weir_runtime.launcher", str((work / "config.json").absolute())]
+
+
+def _endpoint(work: Path, record: ProcessRecord) -> Endpoint | None:
+    """Where the launcher answers; None while what is there is another process's."""
+    try:
+        endpoint = Endpoint.model_validate_json((work / "endpoint.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return endpoint if endpoint.pid == record.pid else None
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _LOG_TAIL))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,149 @@
+"""A kind's resource and its StreamJob: compiled into the one, and told in the words of the other."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from weir_api.errors import FieldError, SpecError
+from weir_api.phases import Phase
+from weir_api.resources import Resource, parse
+from weir_api.statuses import Condition, Status
+from weir_api.streamjobs import StreamJobSpec
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Store, StoredObject
+
+STREAMJOB = "StreamJob"
+OWN_ANNOTATIONS = "weir.dev/"
+
+Compile = Callable[[Resource], StreamJobSpec]
+"""From a typed resource to what runs. Raises SpecError."""
+
+SOON, CALM = 0.3, 1.0
+"""Seconds until the next look at the StreamJob: while it moves, and while it does not."""
+
+
+def child_key(parent: Key) -> Key:
+    """The StreamJob of a resource bears its name."""
+    return Key(kind=STREAMJOB, name=parent.name, namespace=parent.namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceReconciler:
+    """What passes over resources of the kinds are made with."""
+
+    store: Store
+    compile: Compile
+
+    def reconcile(self, stored: StoredObject) -> float | None:
+        """One pass; seconds until the next one is due, or None when the resource is gone. Raises StoreError."""
+        child = self.store.get(child_key(stored.key))
+        if child is not None and not owns(stored, child):
+            return self._refused(stored, [_name_taken(child)])
+        if stored.deleting:
+            return self._delete(stored, child)
+        errors: tuple[FieldError, ...] = ()
+        try:
+            child = self._applied(stored)
+        except SpecError as error:
+            errors = error.errors
+        except DeletingError:
+            pass  # an earlier one of this name is still on its way out
+        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, child, errors))
+        progressing = child.status.condition("Progressing") if child else None
+        return CALM if errors or (progressing is not None and progressing.status == "False") else SOON
+
+    def _applied(self, stored: StoredObject) -> StoredObject:
+        metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
+        document = {"apiVersion": stored.api_version, "kind": stored.kind, "metadata": metadata, "spec": stored.spec}
+        spec = self.compile(parse(document))
+        own = {name: text for name, text in stored.metadata.annotations.items() if name.startswith(OWN_ANNOTATIONS)}
+        owner = OwnerReference(kind=stored.kind, name=stored.metadata.name, uid=stored.metadata.uid)
+        written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+        applied, _ = self.store.apply(
+            child_key(stored.key), written, annotations=own, labels=stored.metadata.labels, owners=(owner,)
+        )
+        return applied
+
+    def _delete(self, stored: StoredObject, child: StoredObject | None) -> float | None:
+        if child is None:
+            self.store.remove(stored.key)
+            return None
+        if not child.deleting:
+            child = self.store.mark_deleted(child.key)
+        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, child, ()))
+        return SOON
+
+    def _refused(self, stored: StoredObject, errors: Iterable[FieldError]) -> float | None:
+        if stored.deleting:
+            self.store.remove(stored.key)
+            return None
+        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, None, tuple(errors)))
+        return CALM
+
+
+def owns(parent: StoredObject, child: StoredObject) -> bool:
+    """Whether the StreamJob was made for this very resource."""
+    return any(owner.uid == parent.metadata.uid for owner in child.metadata.owner_references)
+
+
+def _name_taken(child: StoredObject) -> FieldError:
+    owner = next(iter(child.metadata.owner_references), None)
+    taken = f"{owner.kind} {owner.name}" if owner else f"StreamJob {child.metadata.name}"
+    return FieldError(path="metadata.name", message=f"the name is taken by {taken}: both would be one job")
+
+
+def orphans(objects: Iterable[StoredObject]) -> tuple[Key, ...]:
+    """The objects that were made for a resource which is no longer there."""
+    known = tuple(objects)
+    uids = {one.metadata.uid for one in known}
+    return tuple(
+        one.key
+        for one in known
+        if not one.deleting and one.metadata.owner_references
+        if not any(owner.uid in uids for owner in one.metadata.owner_references)
+    )
+
+
+def mirrored(parent: StoredObject, child: StoredObject | None, errors: tuple[FieldError, ...]) -> Status:
+    """The child's status as the parent's own: of the parent's generations, and with the compiler's errors."""
+    generation = parent.metadata.generation
+    seen = child.status if child is not None else Status()
+    current = child is not None and seen.observed_generation == child.metadata.generation
+    observed = generation if current or errors else parent.status.observed_generation
+    conditions = tuple(condition.model_copy(update={"observed_generation": observed}) for condition in seen.conditions)
+    return seen.model_copy(
+        update={
+            "phase": _phase(parent, seen, errors),
+            "observed_generation": observed,
+            "conditions": _with_errors(parent, conditions, errors) if errors else conditions,
+            "errors": errors or seen.errors,
+            "signature": None,
+        }
+    )
+
+
+def _phase(parent: StoredObject, seen: Status, errors: tuple[FieldError, ...]) -> Phase:
+    if parent.deleting:
+        return "Deleting"
+    if not errors:
+        return seen.phase
+    return "Degraded" if seen.job is not None else "Failed"
+
+
+def _with_errors(
+    parent: StoredObject, conditions: tuple[Condition, ...], errors: tuple[FieldError, ...]
+) -> tuple[Condition, ...]:
+    before = parent.status.condition("Validated")
+    message = "; ".join(map(str, errors))
+    since = parent.metadata.creation_timestamp
+    if before is not None and (before.status, before.message) == ("False", message):
+        since = before.last_transition_time
+    elif (last := max((one.last_transition_time for one in conditions), default=None)) is not None:
+        since = last
+    invalid = Condition(
+        type="Validated",
+        status="False",
+        reason="InvalidSpec",
+        message=message,
+        observed_generation=parent.metadata.generation,
+        last_transition_time=since,
+    )
+    return (invalid, *(condition for condition in conditions if condition.type != "Validated"))

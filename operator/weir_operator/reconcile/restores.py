@@ -1,0 +1,90 @@
+"""Where a start takes its state from, and when it must not start at all. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from weir_api.launchers import RestorePoint, StartRequest
+from weir_api.statuses import Job
+
+from . import verdicts
+from .situations import RESTORE_FROM, SETTLED, Situation
+
+EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`location` None with `source` empty: nothing was ever kept, so a start from nothing loses nothing."""
+
+    source: Literal["recorded", "annotation", "empty", "missing"]
+    location: str | None = None
+
+
+def choose(situation: Situation) -> Choice:
+    """What the next start of a StreamJob without a running job restores.
+
+    The user's annotation comes first while it is new; else what the rollover recorded; else nothing, but only if
+    there never was anything.
+    """
+    recorded = situation.rollover.restore_from
+    if (named := by_hand(situation)) is not None:
+        return Choice("annotation", None if named == EMPTY else named)
+    if recorded is not None:
+        return Choice("recorded", recorded) if situation.exists(recorded) else Choice("missing", recorded)
+    return Choice("missing" if situation.status.revision is not None else "empty")
+
+
+def by_hand(situation: Situation) -> str | None:
+    """The restore point the user names, unless it was used before."""
+    named = situation.wanted.annotations.get(RESTORE_FROM)
+    return named if named and named != situation.status.restored_by_hand else None
+
+
+def newest(situation: Situation, job: Job) -> str | None:
+    """The newest state of a job that did not end by itself: its own last, else what it was started from.
+
+    Without a checkpoint of its own it committed nothing, so starting again where it started is exact.
+    """
+    point = situation.newest_point(job.id)
+    if point is not None:
+        return point.location
+    return job.restored_from if job.state != "FINISHED" else None
+
+
+def missing(situation: Situation, job: Job) -> bool:
+    """Whether a job that ran stably has nothing left to go on from."""
+    location, named = newest(situation, job), situation.status.restored_by_hand
+    rollover = situation.status.rollover
+    if rollover is not None and rollover.step not in SETTLED and named is not None and named == (location or EMPTY):
+        return False  # the user's word; it may lie outside the StreamJob's own directory
+    if location is not None:
+        return not situation.exists(location)
+    return situation.status.revision == job.revision
+
+
+def request(situation: Situation, job: Job, location: str | None) -> StartRequest:
+    """The start of this job from this place.
+
+    State without an operator is left behind only where the verdict said so and the resource allowed it: in the very
+    savepoint the verdict was about, which every later one is free of.
+    """
+    rollover = situation.status.rollover
+    if rollover is None or rollover.to_job_id != job.id:
+        return StartRequest(job_id=job.id, restore_from=location, fresh=situation.status.fresh)
+    loses = rollover.verdict is not None and bool(verdicts.lost(rollover.verdict))
+    return StartRequest(
+        job_id=job.id,
+        restore_from=location,
+        ignore_unclaimed=loses and location == rollover.restore_from,
+        fresh=rollover.fresh,
+    )
+
+
+def described(points: tuple[RestorePoint, ...], most: int = 10) -> str:
+    """The restore points that are there, newest first, for a condition's message."""
+    if not points:
+        return "no restore points were found"
+    ordered = sorted(points, key=lambda point: point.taken_at, reverse=True)
+    lines = [f"{point.location} ({point.kind}, {point.taken_at:%Y-%m-%d %H:%M:%S})" for point in ordered[:most]]
+    further = f" and {len(ordered) - most} more" if len(ordered) > most else ""
+    return f"restore points: {', '.join(lines)}{further}"
