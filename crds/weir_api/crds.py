@@ -53,6 +53,7 @@ def text(kind: Kind) -> str:
     """The definition as the file in `crds/` has it."""
     yaml = YAML()
     yaml.width = 4096  # folding leaves spaces at line ends
+    yaml.representer.ignore_aliases = lambda _: True
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = StringIO()
     yaml.dump(definition(kind), out)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.docinfo import DocInfo
 from ruamel.yaml.error import MarkedYAMLError, StringMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -15,7 +16,6 @@ from .errors import FieldError, Origin, SpecError, join
 
 MAX_NODES = 100_000  # aliases can make a small file a huge document; an API server refuses those as well
 _TAG = "tag:yaml.org,2002:"
-_CONSTANTS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def load(text: str, name: str = "") -> tuple[Document, ...]:
 
 
 def _nodes(text: str) -> Iterator[Node]:
-    constructor, _ = YAML(typ="safe", pure=True).get_constructor_parser(text)
+    yaml = YAML(typ="safe", pure=True)
+    yaml.doc_infos.append(DocInfo())  # where a %YAML line is noted; only `load` adds it by itself
+    constructor, _ = yaml.get_constructor_parser(text)
     while constructor.composer.check_node():
         yield constructor.composer.get_node()
 
@@ -116,24 +118,30 @@ class _Reader:
         return merged | own
 
     def _scalar(self, node: Node, path: str) -> object:
-        text = str(node.value)
-        match str(node.tag).removeprefix(_TAG):
-            case "null":
-                return None
-            case "bool":
-                return _CONSTANTS[text.lower()]
-            case "int":
-                return _whole(text)
-            case "float" if text.strip("+-.")[:1].isdigit():  # neither .inf nor .nan
-                return float(text.replace("_", ""))
-            case "str" | "timestamp":
-                return text
-        raise self._error(node, path, f"'{text}' is not a value that JSON has")
+        try:
+            return _json_value(str(node.tag).removeprefix(_TAG), str(node.value))
+        except (KeyError, ValueError):
+            raise self._error(node, path, f"'{node.value}' is not a value that JSON has") from None
 
     def _error(self, node: Node, path: str, message: str) -> SpecError:
         return SpecError([FieldError(path=path, message=message)], Origin(_at(self.name, node.start_mark)))
 
 
-def _whole(text: str) -> int:
-    digits = text.replace("_", "")
+def _json_value(tag: str, text: str) -> object:
+    """The value of a scalar. Raises KeyError or ValueError for what JSON does not have: .inf, binary, tags of others."""
+    match tag:
+        case "null":
+            return None
+        case "bool":
+            return {"true": True, "false": False}[text.lower()]
+        case "int":
+            return _whole(text.replace("_", ""))
+        case "float" if text.strip("+-.")[:1].isdigit():  # neither .inf nor .nan
+            return float(text.replace("_", ""))
+        case "str" | "timestamp":
+            return text
+    raise KeyError(tag)
+
+
+def _whole(digits: str) -> int:
     return int(digits, 0) if digits.lstrip("+-")[:2].lower() in {"0x", "0o", "0b"} else int(digits)

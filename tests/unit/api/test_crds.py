@@ -45,6 +45,11 @@ def test_the_file_is_as_generated(kind: Kind) -> None:
     assert (DIRECTORY / crds.file_name(kind)).read_text(encoding="utf-8") == crds.text(kind), "run `make crds`"
 
 
+@every_kind
+def test_nothing_stands_for_something_else(kind: Kind) -> None:
+    assert not re.search(r"[:-] [&*]\w+", crds.text(kind)), "anchors make a file hard to review"
+
+
 def test_no_other_files() -> None:
     assert {path.name for path in DIRECTORY.glob("*.yaml")} == {crds.file_name(kind) for kind in KINDS.values()}
 

@@ -19,6 +19,7 @@ from weir_api.errors import FieldError, SpecError
         pytest.param("a: true\nb: False", {"a": True, "b": False}, id="booleans"),
         pytest.param("a: 1e3\nb: -1.5\nc: 0x1F\nd: -7", {"a": 1000.0, "b": -1.5, "c": 31, "d": -7}, id="numbers"),
         pytest.param("a: !!str 5", {"a": "5"}, id="a-number-tagged-as-string"),
+        pytest.param("%YAML 1.2\n---\na: 1", {"a": 1}, id="with-a-version"),
         pytest.param("a: |\n  x\n  y\n", {"a": "x\ny\n"}, id="block"),
         pytest.param("a: &x {b: 1}\nc: *x", {"a": {"b": 1}, "c": {"b": 1}}, id="alias"),
         pytest.param(
@@ -76,6 +77,8 @@ def test_an_error_is_located(path: str, located: str) -> None:
         pytest.param("? [a]\n: b\n", "x.yaml:1:3: a key must be a string", id="list-as-key"),
         pytest.param("a: .inf\n", "x.yaml:1:4: a: '.inf' is not a value that JSON has", id="infinity"),
         pytest.param("a: !!binary QQ==\n", "x.yaml:1:4: a: 'QQ==' is not a value that JSON has", id="binary"),
+        pytest.param("a: !!int b\n", "x.yaml:1:4: a: 'b' is not a value that JSON has", id="no-number"),
+        pytest.param("a: !mine 1\n", "x.yaml:1:4: a: '1' is not a value that JSON has", id="a-tag-of-others"),
         pytest.param("a: &x [*x]\n", "x.yaml:1:4: a[0]: contains itself", id="cycle"),
         pytest.param("a: {<<: 1}\n", "x.yaml:1:5: a: '<<' takes mappings only", id="merge-of-a-scalar"),
         pytest.param("[" * 500, "x.yaml: is nested too deeply", id="deep"),
