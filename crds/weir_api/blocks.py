@@ -116,7 +116,7 @@ class Source(Model):
         if field is None:
             return
         if field not in self.fields:
-            message = f"'{field}' is not one of spec.source.fields{suggestion(field, tuple(self.fields))}"
+            message = f"'{field}' is not one of the source's fields{suggestion(field, tuple(self.fields))}"
             yield FieldError(path=f"{path}.field", message=message)
             return
         fitting = TIME_TYPES if unit == "iso8601" else INTEGER_TYPES

@@ -128,7 +128,7 @@ class _Reader:
 
 
 def _json_value(tag: str, text: str) -> object:
-    """The value of a scalar. Raises KeyError or ValueError for what JSON does not have: .inf, binary, tags of others."""
+    """The value of a scalar; KeyError or ValueError for what JSON does not have, as .inf and binary."""
     match tag:
         case "null":
             return None

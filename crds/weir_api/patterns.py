@@ -143,7 +143,7 @@ class PatternSpec(Spec):
             path = join("keyBy", index)
             if name not in self.source.fields:
                 hint = suggestion(name, tuple(self.source.fields))
-                yield FieldError(path=path, message=f"'{name}' is not one of spec.source.fields{hint}")
+                yield FieldError(path=path, message=f"'{name}' is not one of the source's fields{hint}")
             elif name in self.key_by[:index]:
                 yield FieldError(path=path, message=f"'{name}' stands here more than once")
 

@@ -199,7 +199,7 @@ LOOP = "is what the source reads: an endless loop"
     [
         pytest.param(
             setting(keyBy=["sesion"]),
-            ["spec.keyBy[0]: 'sesion' is not one of spec.source.fields, did you mean 'session'?"],
+            ["spec.keyBy[0]: 'sesion' is not one of the source's fields, did you mean 'session'?"],
             id="key-unknown",
         ),
         pytest.param(
@@ -325,7 +325,7 @@ LOOP = "is what the source reads: an endless loop"
         ),
         pytest.param(
             source(timestamp={"field": "att"}),
-            ["spec.source.timestamp.field: 'att' is not one of spec.source.fields, did you mean 'at'?"],
+            ["spec.source.timestamp.field: 'att' is not one of the source's fields, did you mean 'at'?"],
             id="time-field-unknown",
         ),
         pytest.param(
