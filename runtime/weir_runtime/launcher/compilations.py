@@ -84,6 +84,7 @@ def _load(config: RevisionConfig, planner: Planner, targets: Sequence[plans.Targ
     signature = plans.signature(plan, config.name, names, int(planner.settings[MAX_PARALLELISM_KEY]))
     compilation = Compilation(plan, config.name, names, signature)
     planner.load(compilation.plan_with({}))
+    planner.translate()
     return compilation
 
 

@@ -39,6 +39,7 @@ class Planner:
     _parser: JavaObject = field(init=False)
     _statements: JavaObject = field(init=False)
     _plan: JavaObject = field(init=False, default=None)
+    _translated: JavaObject = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Starts Flink's planner; takes a second or more in a fresh JVM."""
@@ -96,6 +97,11 @@ class Planner:
         """Takes a plan, usually the compiled one with its ids set, as the one to explain and run."""
         reference = self.gateway.java_class("org.apache.flink.table.api.PlanReference")
         self._plan = self._run(lambda: self._tables.getPlanner().loadPlan(reference.fromJsonString(plan)))
+        self._translated = None
+
+    def translate(self) -> None:
+        """Generates the code of the loaded plan's operators, so that the next start need not; raises StatementError."""
+        self._translated = self._run(lambda: self._tables.getPlanner().translatePlan(self._plan))
 
     def explain(self) -> str:
         """Flink's text of the loaded plan, for people."""
@@ -114,20 +120,15 @@ class Planner:
         settings = {_JOB_ID: start.job_id, _IGNORE_UNCLAIMED: str(start.ignore_unclaimed).lower()}
         if start.restore_from is not None:
             settings[_RESTORE_PATH] = start.restore_from
+        if self._translated is None:
+            self.translate()
+        # Operators belong to one job: a later start gets its own.
+        transformations, self._translated = self._translated, None
         with java_errors():
-            transformations = self._tables.getPlanner().translatePlan(self._plan)
             environment = self._new_environment(settings)
             graph = environment.generateStreamGraph(transformations)
             graph.setJobName(self.settings["pipeline.name"])
             return environment, graph
-
-    def operator_ids(self) -> list[str]:
-        """The uid of every operator of the loaded plan that has one, as Flink will use it."""
-        with java_errors():
-            transformations = self._tables.getPlanner().translatePlan(self._plan)
-            graph = self._new_environment({}).generateStreamGraph(transformations)
-            uids = [node.getTransformationUID() for node in graph.getStreamNodes()]
-        return sorted(str(uid) for uid in uids if uid is not None)
 
     def _new_environment(self, settings: dict[str, str]) -> JavaObject:
         environment = self.gateway.java_class("org.apache.flink.streaming.api.environment.StreamExecutionEnvironment")
