@@ -30,6 +30,9 @@ AWAY = {
 ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
 }
 FORBIDDEN = {
     KafkaError._AUTHENTICATION,
@@ -89,21 +92,20 @@ def _ensure(admin: AdminClient, servers: str, wanted: Mapping[str, Topic], ends:
     missing = [wanted[name] for name in _missing(admin, servers, list(wanted), ends)]
     if refused := [topic.name for topic in missing if not topic.create]:
         raise TopicMissing(f"Topic {', '.join(map(repr, refused))} does not exist on Kafka at {servers}.")
-    if not missing:
-        return []
     new = [NewTopic(t.name, num_partitions=t.partitions, replication_factor=-1, config=dict(t.config)) for t in missing]
-    for name, future in admin.create_topics(new, operation_timeout=_left(ends), request_timeout=_left(ends)).items():
+    made = admin.create_topics(new, operation_timeout=_left(ends), request_timeout=_left(ends)) if new else {}
+    for name, future in made.items():
         try:
             _answer(future, servers, f"create topic {name!r}", ends)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TopicError(f"Topic {name!r} cannot be created at {servers}: {error.args[0].str()}") from error
     # Created is not yet known and led: a job started now could still be told that there is no such topic.
-    while late := _missing(admin, servers, [topic.name for topic in missing], ends):
+    while missing and (late := _missing(admin, servers, [topic.name for topic in missing], ends)):
         if time.monotonic() > ends:
             raise KafkaAway(f"Kafka at {servers} has not made topic {', '.join(late)} in time.")
         time.sleep(0.05)
-    _offsets(admin, servers, [topic.name for topic in missing], OffsetSpec.latest(), ends)
+    _offsets(admin, servers, list(wanted), OffsetSpec.latest(), ends)
     return [topic.name for topic in missing]
 
 
@@ -149,7 +151,12 @@ def _offsets_now(admin: AdminClient, servers: str, topics: Sequence[str], spec: 
         for partition in _result(future, servers, name, ends).partitions:
             asked[TopicPartition(name, partition.id)] = spec
     answers = admin.list_offsets(asked, request_timeout=_left(ends)) if asked else {}
-    return {(at.topic, at.partition): _result(future, servers, at.topic, ends).offset for at, future in answers.items()}
+    try:
+        return {
+            (at.topic, at.partition): _result(future, servers, at.topic, ends).offset for at, future in answers.items()
+        }
+    except TopicMissing as error:  # described a moment ago: its leader has not heard of it yet
+        raise _Electing(f"{error} Or not yet.") from error
 
 
 def committed_offsets(
