@@ -18,8 +18,8 @@ ColumnType = Annotated[str, Field(min_length=1, max_length=4096)]
 class Spec(Model):
     """The spec of a kind: beyond what its types say, it knows what is wrong across its fields."""
 
-    def problems(self) -> Iterator[FieldError]:
-        """Each contradiction, with its path below `spec`."""
+    def problems(self, name: str) -> Iterator[FieldError]:  # noqa: ARG002 - for kinds that write topics of their own
+        """Each contradiction in the spec of the resource of this name, with its path below `spec`."""
         yield from ()
 
 
@@ -50,6 +50,11 @@ class Timestamp(Model):
     idle_after: Duration = Field(
         default="10s", description="A partition silent for so long no longer holds event time back"
     )
+
+
+def side_topics(name: str) -> tuple[str, str]:
+    """The topics for what the resource of this name cannot use: dead letters, late records."""
+    return f"{name}.dead-letters", f"{name}.late"
 
 
 class Source(Model):
@@ -86,20 +91,24 @@ class Source(Model):
         description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
     )
 
-    def problems(self, path: str) -> Iterator[FieldError]:
-        """What is wrong across the fields of this source, which stands at `path`."""
+    def problems(self, path: str, name: str) -> Iterator[FieldError]:
+        """What is wrong across the fields of this source, which stands at `path`, of the resource `name`."""
         if (self.topic is None) == (self.topic_pattern is None):
             yield FieldError(path=path, message="needs exactly one of topic and topicPattern")
         if self.topic in {".", ".."}:
             yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is no topic name")
         if self.topic_pattern is not None and not _is_regular_expression(self.topic_pattern):
             yield FieldError(path=f"{path}.topicPattern", message="is no regular expression")
-        for name, column_type in self.fields.items():
-            if name.startswith("weir_"):
+        for topic in filter(self.reads, side_topics(name)):
+            place = "topicPattern" if self.topic is None else "topic"
+            message = f"'{topic}' is what this resource writes itself: an endless loop"
+            yield FieldError(path=f"{path}.{place}", message=message)
+        for field, column_type in self.fields.items():
+            if field.startswith("weir_"):
                 message = "names that start with 'weir_' are Weir's own"
-                yield FieldError(path=join(path, "fields", name), message=message)
+                yield FieldError(path=join(path, "fields", field), message=message)
             if (wrong := type_problem(column_type)) is not None:
-                yield FieldError(path=join(path, "fields", name), message=wrong)
+                yield FieldError(path=join(path, "fields", field), message=wrong)
         if self.start_from not in {"earliest", "latest"} and not _is_instant(self.start_from):
             message = f"must be earliest, latest or an instant as 2026-01-31T12:00:00Z, not '{self.start_from}'"
             yield FieldError(path=f"{path}.startFrom", message=message)
@@ -135,8 +144,10 @@ class Sink(Model):
         default=None, min_length=1, max_length=1024, description="Kafka's address; default: the source's"
     )
 
-    def problems(self, path: str, source: Source) -> Iterator[FieldError]:
-        """What is wrong with this sink, which stands at `path`, of a pipeline that reads `source`."""
+    def problems(self, path: str, source: Source, name: str) -> Iterator[FieldError]:
+        """What is wrong with this sink, which stands at `path`, of the resource `name` that reads `source`."""
+        if self.topic in side_topics(name):
+            yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is for records that cannot be used")
         if self.topic in {".", ".."}:
             yield FieldError(path=f"{path}.topic", message=f"'{self.topic}' is no topic name")
         same_kafka = self.bootstrap_servers in {None, source.bootstrap_servers}

@@ -127,16 +127,16 @@ class PatternSpec(Spec):
         """The absent step at the end, for which a match waits until the deadline."""
         return self.sequence[-1] if self.sequence[-1].absent else None
 
-    def problems(self) -> Iterator[FieldError]:
+    def problems(self, name: str) -> Iterator[FieldError]:
         """What is wrong across fields."""
-        yield from self.source.problems("source")
-        yield from self.sink.problems("sink", self.source)
+        yield from self.source.problems("source", name)
+        yield from self.sink.problems("sink", self.source, name)
         yield from self._key_problems()
         for index in range(len(self.sequence)):
             yield from self._step_problems(index)
-        for name in self.emit:
-            if name.startswith("weir_"):
-                yield FieldError(path=join("emit", name), message="names that start with 'weir_' are Weir's own")
+        for output in self.emit:
+            if output.startswith("weir_"):
+                yield FieldError(path=join("emit", output), message="names that start with 'weir_' are Weir's own")
 
     def _key_problems(self) -> Iterator[FieldError]:
         for index, name in enumerate(self.key_by):

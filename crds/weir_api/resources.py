@@ -96,7 +96,7 @@ def parse(document: object, origin: Origin | None = None) -> Resource[Spec]:
         )
     except ValidationError as error:
         raise SpecError(messages.field_errors(error, kind.resource), origin) from None
-    problems = tuple(_below_spec(resource.spec.problems()))
+    problems = tuple(_below_spec(resource.spec.problems(resource.metadata.name)))
     if problems:
         raise SpecError(problems, origin)
     return resource

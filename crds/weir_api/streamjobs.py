@@ -83,7 +83,7 @@ class StreamJobSpec(Spec):
         default=False, description="Stop with a savepoint and keep everything; false resumes from it"
     )
 
-    def problems(self) -> Iterator[FieldError]:
+    def problems(self, name: str) -> Iterator[FieldError]:  # noqa: ARG002 - others need it
         """What is wrong across fields."""
         seen: set[str] = set()
         for index, insert in enumerate(self.program.inserts):

@@ -191,6 +191,7 @@ def test_wrong_in_itself(edit: Edit, errors: list[str]) -> None:
     assert wrong(edit) == errors
 
 
+OWN = "is what this resource writes itself: an endless loop"
 LOOP = "is what the source reads: an endless loop"
 
 
@@ -308,7 +309,25 @@ LOOP = "is what the source reads: an endless loop"
         ),
         pytest.param(setting(sink={"topic": "metrics"}), [f"spec.sink.topic: 'metrics' {LOOP}"], id="loop"),
         pytest.param(
-            source(topic=None, topicPattern=".*"), [f"spec.sink.topic: 'derived' {LOOP}"], id="loop-by-pattern"
+            source(topic=None, topicPattern="deri.*"), [f"spec.sink.topic: 'derived' {LOOP}"], id="loop-by-pattern"
+        ),
+        pytest.param(
+            source(topic=None, topicPattern="load-.*"),
+            [
+                f"spec.source.topicPattern: 'load-time.dead-letters' {OWN}",
+                f"spec.source.topicPattern: 'load-time.late' {OWN}",
+            ],
+            id="loop-of-dead-letters",
+        ),
+        pytest.param(
+            source(topic="load-time.late"),
+            [f"spec.source.topic: 'load-time.late' {OWN}"],
+            id="loop-of-late-records",
+        ),
+        pytest.param(
+            setting(sink={"topic": "load-time.late"}),
+            ["spec.sink.topic: 'load-time.late' is for records that cannot be used"],
+            id="results-among-late-records",
         ),
         pytest.param(
             source(startFrom="yesterday"),
