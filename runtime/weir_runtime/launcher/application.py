@@ -1,8 +1,8 @@
 """Application mode: the launcher as main() of a JobManager, TaskManagers as processes of their own.
 
 `python -m weir_runtime.launcher.application jobmanager|taskmanager CONFIG.json DIRECTORY [--set KEY=VALUE ...]`
-prepares Flink's configuration in DIRECTORY and becomes that process. Kubernetes runs exactly this in its containers; `--set`
-carries what only the place knows: addresses, ports, high availability.
+prepares Flink's configuration in DIRECTORY and becomes that process. Kubernetes runs exactly this in its containers;
+`--set` carries what only the place knows: addresses, ports, high availability.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The JVM: started for an embedded cluster, or the JobManager's own. The only module that knows py4j."""
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from .messages import Cause
 
 JavaObject = Any
 """An object living in the JVM; its methods are called by name, so there is nothing to type."""
+
+# py4j logs every lost connection, object by object; what matters of it is raised here anyway.
+logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
 _GATEWAY_MAIN: Final = "org.apache.flink.api.python.shaded.py4j.GatewayServer"
 
