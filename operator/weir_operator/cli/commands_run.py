@@ -71,7 +71,7 @@ def plan(
     """
     from . import plans
 
-    plans.plan(directory, files, servers, sql, graph)
+    plans.plan(directory, files, servers, sql=sql, graph=graph)
 
 
 def sql(
