@@ -1,0 +1,82 @@
+"""CSV records (RFC 4180, no header, comma, double quotes): one scan of lines, split and read in SQL."""
+
+from dataclasses import dataclass
+
+from weir_api.blocks import Source
+
+from .expressions import identifier, text
+from .records import Field, readable, reason
+
+_UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
+_LINE = r"REGEXP_REPLACE(weir_line, '\r?\n$', '')"
+# Between the cells of a line with quotes, once it is taken apart. A line that has one itself has too many columns.
+_MARK = "\x1f"
+_CELL = r'(?:"((?:[^"]|"")*+)"|([^",]*+))'
+_WELL_QUOTED = r'^(?:"(?:[^"]|"")*+"|[^",]*+)(?:,(?:"(?:[^"]|"")*+"|[^",]*+))*+$'
+
+
+@dataclass(frozen=True)
+class CsvRecords:
+    """A source's records as lines of CSV with a column per declared field, in declared order."""
+
+    source: Source
+    fields: tuple[Field, ...]
+
+    def columns(self) -> list[str]:
+        """The line itself."""
+        return ["weir_line STRING"]
+
+    def options(self) -> dict[str, str]:
+        """Bytes as they are."""
+        return {"format": "raw"}
+
+    def field_text(self, field: Field) -> str:
+        """A cell; an empty one is NULL, or for a STRING the empty text."""
+        index = self.fields.index(field)
+        quoted = f"REPLACE(SPLIT_INDEX({_taken_apart()}, {text(_MARK)}, {index + 1}), '\"\"', '\"')"
+        cell = f"CASE WHEN {_has_quotes()} THEN {quoted} ELSE SPLIT_INDEX({_line()}, ',', {index}) END"
+        return f"({cell})" if field.shape.name in {"STRING", "VARCHAR", "CHAR"} else f"NULLIF({cell}, '')"
+
+    def shaped(self) -> str:
+        """TRUE for UTF-8 with a cell for every field, else FALSE."""
+        return f"COALESCE({_UTF8} AND {self._well_quoted()} AND {self._complete()}, FALSE)"
+
+    def suspects(self, name: str, group: str) -> tuple[str, ...]:
+        """The same rows that the events come from, those that are not readable."""
+        del group
+        texts = {field.name: self.field_text(field) for field in self.fields}
+        before = [
+            ("weir_line IS NULL", "the record has no value"),
+            ("weir_line = ''", "the value is empty"),
+            (f"NOT ({_UTF8})", "the value is not UTF-8"),
+            (f"NOT {self._well_quoted()}", "a quoted column is not closed, or has text after its closing quote"),
+            (f"NOT {self._complete()}", f"the line does not have {len(self.fields)} columns"),
+        ]
+        return (
+            f"CREATE TEMPORARY VIEW {identifier(f'{name}_unread')} AS\n"
+            "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_line,\n"
+            f"  {reason(self.source, self.fields, texts, before)} AS weir_reason\n"
+            f"FROM {identifier(f'{name}_records')}\n"
+            f"WHERE NOT ({readable(self, self.source, self.fields)})",
+        )
+
+    def _well_quoted(self) -> str:
+        return f"(NOT {_has_quotes()} OR REGEXP({_line()}, {text(_WELL_QUOTED)}))"
+
+    def _complete(self) -> str:
+        quoted = f"CARDINALITY(SPLIT({_taken_apart()}, {text(_MARK)})) = {len(self.fields) + 1}"
+        commas = f"CHAR_LENGTH(weir_line) - CHAR_LENGTH(REPLACE(weir_line, ',', '')) = {len(self.fields) - 1}"
+        return f"(CASE WHEN {_has_quotes()} THEN {quoted} ELSE {commas} END)"
+
+
+def _has_quotes() -> str:
+    return "POSITION('\"' IN weir_line) > 0"
+
+
+def _line() -> str:
+    """Without the line end that some producers leave."""
+    return f"CASE WHEN weir_line LIKE '%{chr(10)}' THEN {_LINE} ELSE weir_line END"
+
+
+def _taken_apart() -> str:
+    return f"REGEXP_REPLACE({_line()}, {text('(?:^|,)' + _CELL)}, {text(_MARK + '$1$2')})"

@@ -1,0 +1,74 @@
+"""Where records go that cannot be read, or that came too late. The wire format is in docs/dead-letters.md."""
+
+from weir_api.blocks import Delivery, Sink, Source
+from weir_api.streamjobs import Insert, Topic
+
+from .expressions import identifier
+from .records import Field
+from .sinks import sink_table
+
+_PLACE = {"topic": "STRING", "partition": "INT", "offset": "BIGINT", "timestamp": "TIMESTAMP_LTZ(3)"}
+
+
+def dead_letter_topic(name: str) -> str:
+    """The topic for records of this resource that cannot be read."""
+    return f"{name}.dead-letters"
+
+
+def late_topic(name: str) -> str:
+    """The topic for records of this resource that came behind the watermark."""
+    return f"{name}.late"
+
+
+def topics(name: str, source: Source) -> tuple[Topic, ...]:
+    """Both topics."""
+    servers = source.bootstrap_servers
+    return (
+        Topic(name=dead_letter_topic(name), role="deadLetters", bootstrap_servers=servers),
+        Topic(name=late_topic(name), role="late", bootstrap_servers=servers),
+    )
+
+
+def dead_letter_table(name: str, source: Source, delivery: Delivery) -> str:
+    """The table of dead letters; exactly once needs transactions of its own."""
+    columns = _PLACE | {"reason": "STRING", "raw": "BYTES", "text": "STRING"}
+    return _table(f"{name}_dead_letters", dead_letter_topic(name), columns, source, delivery)
+
+
+def dead_letter_insert(name: str) -> Insert:
+    """Writes what the view `<name>_unread` holds."""
+    utf8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
+    sql = (
+        f"INSERT INTO {identifier(f'{name}_dead_letters')}\n"
+        "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_reason, CAST(weir_line AS BYTES),\n"
+        f"  CASE WHEN {utf8} THEN weir_line END\nFROM {identifier(f'{name}_unread')}"
+    )
+    return Insert(name="dead-letters", sql=sql)
+
+
+def late_table(name: str, source: Source, fields: tuple[Field, ...], delivery: Delivery) -> str:
+    """The table of late records."""
+    record = ", ".join(f"{identifier(field.name)} {field.shape.sql}" for field in fields)
+    columns = _PLACE | {"time": "TIMESTAMP_LTZ(3)", "record": f"ROW<{record}>"}
+    return _table(f"{name}_late", late_topic(name), columns, source, delivery)
+
+
+def late_insert(name: str, late_rows: str, fields: tuple[Field, ...]) -> Insert:
+    """Writes the rows of the SQL `late_rows`, `FROM ... WHERE ...`."""
+    record = ", ".join(identifier(field.name) for field in fields)
+    sql = (
+        f"INSERT INTO {identifier(f'{name}_late')}\n"
+        f"SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_time, ROW({record})\n{late_rows}"
+    )
+    return Insert(name="late", sql=sql)
+
+
+def _table(table: str, topic: str, columns: dict[str, str], source: Source, delivery: Delivery) -> str:
+    return sink_table(
+        table,
+        columns,
+        Sink(topic=topic),
+        delivery=delivery,
+        default_servers=source.bootstrap_servers,
+        authentication=source.authentication,
+    )

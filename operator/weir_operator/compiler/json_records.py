@@ -1,0 +1,174 @@
+"""JSON records: read by Flink's JSON format as texts, and a second time as they are to find what that format drops.
+
+Flink's JSON format drops what it cannot parse, without a word, and its streaming parser (the default) does worse:
+after a field it cannot convert it goes on in the middle of the value. So records are parsed as trees, all or nothing,
+and every field is taken as text. The second scan reads raw values and keeps those that the first did not take. It
+looks once with a cheap test that only surely readable records pass (`_surely_readable`); for the few others it works
+out exactly what the first scan saw (`_document`, `_items`).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from weir_api.blocks import Source
+
+from .expressions import identifier, text
+from .kafka_options import source_options, with_clause
+from .readings import json_field, path_name, reading
+from .records import Field, field_conditions, reason, time_reading
+from .shapes import Shape
+
+# A projection with a non-deterministic function is not merged into the one above, where its expression would be
+# computed again for every use. RAND() is always less than 2.
+_ONCE = "CASE WHEN RAND() < 2 THEN {} END"
+_STRING = Shape("STRING")
+_ANY_SCALAR = r'"(?:[^"\\]|\\.)*+"|-?[0-9.]+|true|false'
+_UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
+
+
+@dataclass(frozen=True)
+class JsonRecords:
+    """A source's records as JSON objects."""
+
+    source: Source
+    fields: tuple[Field, ...]
+
+    def columns(self) -> list[str]:
+        """Texts; the last column is never there: a DECIMAL makes the format keep every digit of all numbers."""
+        return [f"{identifier(field.name)} STRING" for field in self.fields] + ["weir_exact DECIMAL(1, 0)"]
+
+    def options(self) -> dict[str, str]:
+        """All-or-nothing parsing of each record."""
+        return {"format": "json", "json.ignore-parse-errors": "true", "json.decode.json-parser.enabled": "false"}
+
+    def field_text(self, field: Field) -> str:
+        """The column."""
+        return identifier(field.name)
+
+    def shaped(self) -> str:
+        """What is no object makes no row."""
+        return "TRUE"
+
+    def suspects(self, name: str, group: str) -> tuple[str, ...]:
+        """A raw table, the records that may be unreadable, their documents, and which of those truly are."""
+        raw, suspect, item, unread = (identifier(f"{name}_{each}") for each in ("raw", "suspects", "items", "unread"))
+        options = source_options(self.source, group) | {"format": "raw"}
+        table = (
+            f"CREATE TEMPORARY TABLE {raw} (\n  weir_line STRING,\n"
+            "  weir_topic STRING METADATA FROM 'topic' VIRTUAL,\n"
+            "  weir_partition INT METADATA FROM 'partition' VIRTUAL,\n"
+            "  weir_offset BIGINT METADATA FROM 'offset' VIRTUAL,\n"
+            f"  weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL\n) {with_clause(options)}"
+        )
+        place = "weir_topic, weir_partition, weir_offset, weir_at, weir_line"
+        return (
+            table,
+            f"CREATE TEMPORARY VIEW {suspect} AS\nSELECT {place}, {_ONCE.format(_document())} AS weir_document\n"
+            f"FROM {raw}\nWHERE NOT COALESCE({self._surely_readable()}, FALSE)",
+            f"CREATE TEMPORARY VIEW {item} AS\nSELECT {place}, weir_document,\n"
+            f"  {_ONCE.format(_item())} AS weir_item\nFROM {suspect} CROSS JOIN UNNEST({_items()})"
+            " WITH ORDINALITY AS weir_elements (weir_element, weir_number)",
+            f"CREATE TEMPORARY VIEW {unread} AS\nSELECT * FROM (\n  SELECT {place},\n"
+            f"  {_ONCE.format(self._reason())} AS weir_reason\n  FROM {item}\n) WHERE weir_reason IS NOT NULL",
+        )
+
+    def _surely_readable(self) -> str:
+        """TRUE only for records that are readable; most records pass this one look.
+
+        One parse cuts out the fields that could be wrong, keys in order, and a pattern looks at what is left.
+        JSON path filters could do it at once, but Flink lacks classes they need: a filter over an object ends the job.
+        """
+        looked_at = sorted((field for field in self.fields if self._plain(field) is not None), key=lambda f: f.name)
+        if looked_at:
+            # A path with one name would give the bare value, so there are always two.
+            names = ", ".join(f"'{path_name(each)}'" for each in (*(f.name for f in looked_at), "weir_none"))
+            pattern = "^[{]" + "".join(self._entry(field) for field in looked_at) + ",?[}]$"
+            parsed = f"REGEXP(JSON_QUERY(weir_line, {text(f'lax $[{names}]')}), {text(pattern)})"
+        else:
+            parsed = "weir_line IS JSON OBJECT"
+        return " AND ".join([_UTF8, parsed, *self._others()])
+
+    def _others(self) -> list[str]:
+        """Conditions for fields of types without a pattern; each parses the value once more."""
+        conditions: list[str] = []
+        for field in self.fields:
+            if self._plain(field) is None:
+                conditions += field_conditions(field, json_field("weir_line", field.name))
+        return [each for each in conditions if each != "TRUE"]
+
+    def _entry(self, field: Field) -> str:
+        plain = self._plain(field)
+        name = re.escape(json.dumps(field.name, ensure_ascii=False))
+        value = _ANY_SCALAR if field.shape == _STRING and not self._is_time(field) else f'{plain}|"(?:{plain})"'
+        if field.required:
+            return f",?{name}:(?:{value})"
+        return f"(?:,?{name}:(?:null|{value}))?"
+
+    def _plain(self, field: Field) -> str | None:
+        """The pattern of texts that surely fit; None when nothing of this field can be wrong, or no pattern is known."""
+        own = reading(field.shape, "x")
+        if self._is_time(field) and field.shape.name in {"STRING", "BIGINT"}:
+            return time_reading(self.source, self.fields, {field.name: "x"}).plain
+        return own.plain if field.required or own.fits != "TRUE" else None
+
+    def _is_time(self, field: Field) -> bool:
+        return field.name == self.source.timestamp.field
+
+    def _reason(self) -> str:
+        texts = {field.name: json_field("weir_item", field.name) for field in self.fields}
+        before = [
+            ("weir_line IS NULL", "the record has no value"),
+            ("weir_line = ''", "the value is empty"),
+            (f"weir_document IS NOT JSON AND NOT ({_UTF8})", "the value is not UTF-8"),
+            ("weir_document IS NOT JSON", "the value is not JSON"),
+            ("weir_item IS NULL OR weir_item IS NOT JSON OBJECT", "the value is not a JSON object"),
+        ]
+        return reason(self.source, self.fields, texts, before)
+
+
+def _document() -> str:
+    """The text that Flink's JSON format saw, made strict JSON: what it lets pass inside strings becomes `~`.
+
+    The format guesses UTF-16 and UTF-32, skips a byte order mark, takes bytes for UTF-8 that merely look like it,
+    and allows control characters in strings.
+    """
+    data = "CAST(weir_line AS BYTES)"
+    latin = f"DECODE({data}, 'ISO-8859-1')"
+    tail = r"[\x80-\xbf]"
+    lenient = f"[\\xc0-\\xdf]{tail}|[\\xe0-\\xef]{tail}{tail}|[\\xf0-\\xf7]{tail}{tail}{tail}"
+    guessed = {
+        "UTF-32BE": r"^(\x00\x00\xfe\xff|\x00\x00\x00[^\x00])",
+        "UTF-32LE": r"^(\xff\xfe\x00\x00|[^\x00]\x00\x00\x00)",
+        "UTF-16BE": r"^(\xfe\xff|\x00[^\x00])",
+        "UTF-16LE": r"^(\xff\xfe|[^\x00]\x00)",
+    }
+    cases = " ".join(
+        f"WHEN REGEXP({latin}, {text(start)}) THEN {_strict(_without_mark(f'DECODE({data}, {text(name)})'))}"
+        for name, start in guessed.items()
+    )
+    mapped = f"REGEXP_REPLACE(REGEXP_REPLACE({latin}, '^\\xef\\xbb\\xbf', ''), {text(lenient)}, '~')"
+    # What is left is no UTF-8 in any reading: a control character makes every parser stop there.
+    broken = f"REGEXP_REPLACE({_strict(mapped)}, '[\\x80-\\xff]', {text(chr(1))})"
+    return f"CASE {cases} WHEN {_UTF8} THEN {_strict(_without_mark('weir_line'))} ELSE {broken} END"
+
+
+def _without_mark(document: str) -> str:
+    return f"REGEXP_REPLACE({document}, '^\\ufeff', '')"
+
+
+def _strict(document: str) -> str:
+    control = f"REGEXP_REPLACE({document}, '[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]', '~')"
+    return f"REGEXP_REPLACE({control}, '[\\t\\n\\r]', ' ')"
+
+
+def _items() -> str:
+    """The format reads the objects of an array as records of their own; anything else is one item."""
+    elements = "JSON_QUERY(weir_document, 'lax $[*]' RETURNING ARRAY<STRING>)"
+    several = f"weir_document IS JSON ARRAY AND CARDINALITY({elements}) > 0"
+    return f"CASE WHEN {several} THEN {elements} ELSE ARRAY[weir_document] END"
+
+
+def _item() -> str:
+    element = "JSON_QUERY(weir_document, 'lax $[' || CAST(weir_number - 1 AS STRING) || ']')"
+    return f"CASE WHEN weir_document IS JSON ARRAY THEN {element} ELSE weir_document END"

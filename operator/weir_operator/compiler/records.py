@@ -1,0 +1,96 @@
+"""What the formats have in common: how a record's value becomes fields, and how it is known that it does not."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from weir_api.blocks import Source
+
+from .expressions import text
+from .readings import Reading, reading
+from .shapes import Shape
+from .times import Instant, epoch, instant
+
+_BIGINT = Shape("BIGINT")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A declared field. `required`: a record without a value for it counts as unreadable."""
+
+    name: str
+    shape: Shape
+    required: bool = False
+
+
+class RecordFormat(Protocol):
+    """Two views of the same records that are exact complements, whatever the records hold."""
+
+    def columns(self) -> list[str]:
+        """The columns of the table of records, as they are declared."""
+        ...
+
+    def options(self) -> dict[str, str]:
+        """The format's options for that table."""
+        ...
+
+    def field_text(self, field: Field) -> str:
+        """SQL over that table for the text of a field."""
+        ...
+
+    def shaped(self) -> str:
+        """SQL over that table: TRUE where the value has fields at all."""
+        ...
+
+    def suspects(self, name: str, group: str) -> tuple[str, ...]:
+        """Statements that end in the view `<name>_unread`.
+
+        Its columns: weir_topic, weir_partition, weir_offset, weir_at, weir_line (STRING), weir_reason.
+        """
+        ...
+
+
+def readable(record: RecordFormat, source: Source, fields: tuple[Field, ...]) -> str:
+    """SQL over the table of records: TRUE where every field can be read, else FALSE."""
+    conditions = [record.shaped()]
+    for field in fields:
+        conditions += field_conditions(field, record.field_text(field))
+    if source.timestamp.field is not None:
+        conditions.append("weir_time IS NOT NULL")
+    return "\n  AND ".join(each for each in conditions if each != "TRUE") or "TRUE"
+
+
+def field_conditions(field: Field, field_text: str) -> list[str]:
+    """What must be TRUE for the field to be read."""
+    fits = reading(field.shape, field_text).fits
+    return [fits, f"{field_text} IS NOT NULL"] if field.required else [fits]
+
+
+def time_reading(source: Source, fields: tuple[Field, ...], texts: dict[str, str]) -> Instant:
+    """Event time from the text of the timestamp field, which the source must have."""
+    field = next(each for each in fields if each.name == source.timestamp.field)
+    field_text = texts[field.name]
+    match source.timestamp.unit:
+        case "iso8601":
+            return instant(field_text)
+        case "ms" | "s" as unit:
+            return epoch(reading(_BIGINT, field_text).value, unit)
+
+
+def reason(source: Source, fields: tuple[Field, ...], texts: dict[str, str], before: list[tuple[str, str]]) -> str:
+    """SQL for why a record cannot be read, NULL when it can; `before`: (condition, reason) that come first."""
+    cases = [(condition, text(why)) for condition, why in before]
+    for field in fields:
+        field_text = texts[field.name]
+        if field.required:
+            cases.append((f"{field_text} IS NULL", text(f"field '{field.name}' is missing or null")))
+        fits = reading(field.shape, field_text).fits
+        if fits != "TRUE":
+            cases.append((f"NOT {fits}", text(f"field '{field.name}' is no {field.shape.sql}")))
+    if source.timestamp.field is not None:
+        unit = {"iso8601": "an ISO 8601 time", "ms": "a time in ms", "s": "a time in s"}[source.timestamp.unit]
+        why = text(f"field '{source.timestamp.field}' is not {unit}")
+        cases.append((f"({time_reading(source, fields, texts).value}) IS NULL", why))
+    return "CASE\n" + "".join(f"    WHEN {condition} THEN {why}\n" for condition, why in cases) + "  END"
+
+
+__all__ = ["Field", "Reading", "RecordFormat", "field_conditions", "readable", "reason", "time_reading"]

@@ -1,0 +1,153 @@
+"""A Kafka stream as tables and views: readable events on time, late ones, and what cannot be read.
+
+Every record goes to exactly one place: the events view, the late topic, the dead-letter topic, or, where the source's
+`where` is not TRUE for it, nowhere. docs/dead-letters.md says what counts as unreadable.
+"""
+
+from dataclasses import dataclass
+
+from weir_api.blocks import Delivery, Source
+from weir_api.durations import milliseconds
+from weir_api.errors import FieldError, SpecError, join
+from weir_api.streamjobs import Check, Insert, Topic
+
+from . import csv_records, dead_letters, json_records
+from .expressions import ExpressionError, Scope, bound, identifier, interval
+from .kafka_options import source_options, with_clause
+from .readings import reading
+from .records import Field, RecordFormat, readable, time_reading
+from .shapes import shape
+
+ON_TIME = "(CURRENT_WATERMARK(weir_time) IS NULL OR weir_time > CURRENT_WATERMARK(weir_time))"
+
+
+@dataclass(frozen=True)
+class SourceParts:
+    """What a source brings to a program, each in order; `events_view` is quoted."""
+
+    tables: tuple[str, ...]
+    inserts: tuple[Insert, ...]
+    topics: tuple[Topic, ...]
+    checks: tuple[Check, ...]
+    events_view: str
+
+
+def events_view(name: str) -> str:
+    """The quoted name of the view with the readable events that are on time."""
+    return identifier(f"{name}_events")
+
+
+def source_program(
+    namespace: str,
+    name: str,
+    source: Source,
+    *,
+    required_fields: tuple[str, ...] = (),
+    delivery: Delivery = "exactlyOnce",
+    path: str = "spec.source",
+) -> SourceParts:
+    """Everything that reads this source for the StreamJob `name`.
+
+    A record whose field of `required_fields` is missing or null counts as unreadable. Raises SpecError, with field
+    paths below `path`, for what this compiler cannot do.
+    """
+    fields = _fields(source, required_fields, path)
+    record = _format(source, fields, path)
+    where = _where(source, fields, path)
+    group = f"weir-{namespace}-{name}"
+    rows = identifier(f"{name}_readable")
+    columns = ",\n  ".join(identifier(field.name) for field in fields)
+    tables = (
+        _records_table(name, group, source, record, fields),
+        _readable_view(name, source, record, fields),
+        f"CREATE TEMPORARY VIEW {events_view(name)} AS\nSELECT {columns},\n"
+        f"  weir_time, weir_partition, weir_offset\nFROM {rows}\nWHERE ({where}) AND {ON_TIME}",
+        *record.suspects(name, f"{group}-dead-letters"),
+        dead_letters.dead_letter_table(name, source, delivery),
+        dead_letters.late_table(name, source, fields, delivery),
+    )
+    inserts = (
+        dead_letters.dead_letter_insert(name),
+        dead_letters.late_insert(name, f"FROM {rows}\nWHERE ({where}) AND NOT {ON_TIME}", fields),
+    )
+    checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
+    return SourceParts(tables, inserts, _topics(name, source), checks, events_view(name))
+
+
+def _fields(source: Source, required: tuple[str, ...], path: str) -> tuple[Field, ...]:
+    fields: list[Field] = []
+    errors: list[FieldError] = []
+    for name, declared in source.fields.items():
+        try:
+            kind = shape(declared)
+            reading(kind, "x")
+        except ValueError as wrong:
+            errors.append(FieldError(path=join(path, "fields", name), message=str(wrong)))
+            continue
+        must = name in required or name == source.timestamp.field or not kind.nullable
+        fields.append(Field(name, kind, required=must))
+    if errors:
+        raise SpecError(errors)
+    return tuple(fields)
+
+
+def _format(source: Source, fields: tuple[Field, ...], path: str) -> RecordFormat:
+    match source.format:
+        case "json":
+            return json_records.JsonRecords(source, fields)
+        case "csv":
+            return csv_records.CsvRecords(source, fields)
+    raise SpecError([FieldError(path=f"{path}.format", message="avro cannot be read yet: use json or csv")])
+
+
+def _where(source: Source, fields: tuple[Field, ...], path: str) -> str:
+    if source.where is None:
+        return "TRUE"
+    try:
+        return bound(source.where, Scope(columns={field.name: identifier(field.name) for field in fields}))
+    except ExpressionError as wrong:
+        raise SpecError([FieldError(path=f"{path}.where", message=str(wrong))]) from wrong
+
+
+def _records_table(name: str, group: str, source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> str:
+    lines = [
+        *record.columns(),
+        "weir_topic STRING METADATA FROM 'topic' VIRTUAL",
+        "weir_partition INT METADATA FROM 'partition' VIRTUAL",
+        "weir_offset BIGINT METADATA FROM 'offset' VIRTUAL",
+        "weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
+        f"weir_time AS {_time(source, record, fields)}",
+        f"WATERMARK FOR weir_time AS weir_time - {interval(milliseconds(source.timestamp.out_of_orderness))}",
+    ]
+    options = source_options(source, group) | record.options()
+    options["scan.watermark.idle-timeout"] = f"{milliseconds(source.timestamp.idle_after)} ms"
+    # One reader knows how far all partitions are. With several, a partition that was idle wakes behind the others and
+    # its records would count as on time here and be dropped by whoever has seen the others' watermark.
+    options["scan.parallelism"] = "1"
+    columns = ",\n  ".join(lines)
+    return f"CREATE TEMPORARY TABLE {identifier(f'{name}_records')} (\n  {columns}\n) {with_clause(options)}"
+
+
+def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> str:
+    if source.timestamp.field is None:
+        return "weir_at"
+    value = time_reading(source, fields, {field.name: record.field_text(field) for field in fields}).value
+    return value if record.shaped() == "TRUE" else f"CASE WHEN {record.shaped()} THEN {value} END"
+
+
+def _readable_view(name: str, source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> str:
+    values = ",\n  ".join(
+        f"{reading(field.shape, record.field_text(field)).value} AS {identifier(field.name)}" for field in fields
+    )
+    return (
+        f"CREATE TEMPORARY VIEW {identifier(f'{name}_readable')} AS\nSELECT {values},\n"
+        "  weir_time, weir_topic, weir_partition, weir_offset, weir_at\n"
+        f"FROM {identifier(f'{name}_records')}\nWHERE {readable(record, source, fields)}"
+    )
+
+
+def _topics(name: str, source: Source) -> tuple[Topic, ...]:
+    read = () if source.topic is None else (source.topic,)
+    servers = source.bootstrap_servers
+    sources = tuple(Topic(name=topic, create=True, role="source", bootstrap_servers=servers) for topic in read)
+    return sources + dead_letters.topics(name, source)

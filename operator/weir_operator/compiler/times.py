@@ -1,0 +1,61 @@
+"""Event time: an instant from a field's text, and the watermark behind it. The session's time zone is UTC."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+# What TIMESTAMP_LTZ(3) holds: years 1 to 9999.
+_EARLIEST_MILLISECONDS: Final = -62_135_596_800_000
+_LATEST_MILLISECONDS: Final = 253_402_300_799_999
+
+_LOCAL: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?$"
+_OFFSET: Final = "[+-][0-9]{2}:?[0-9]{2}$"
+
+
+@dataclass(frozen=True)
+class Instant:
+    """SQL for a TIMESTAMP_LTZ(3), NULL where the text is none, and a pattern of texts that surely are one."""
+
+    value: str
+    plain: str | None = None
+
+
+def _local_time(field: str) -> str:
+    """A TIMESTAMP(3) from ISO 8601 text without an offset; NULL for anything else.
+
+    Flink's cast makes 29 February of the 30th and the next day of 24:00, so the day must have stayed what it was.
+    """
+    value = f"TRY_CAST(REPLACE({field}, 'T', ' ') AS TIMESTAMP(3))"
+    same_day = f"EXTRACT(DAY FROM {value}) = TRY_CAST(SUBSTRING({field} FROM 9 FOR 2) AS INT)"
+    return f"CASE WHEN REGEXP({field}, '{_LOCAL}') AND {same_day} THEN {value} END"
+
+
+def instant(field: str) -> Instant:
+    """An instant from ISO 8601 text: with Z, with an offset, or without either (then UTC)."""
+    body = f"SUBSTRING({field} FROM 1 FOR CHAR_LENGTH({field}) - 1)"
+    offset = f"REPLACE(REGEXP_EXTRACT({field}, '({_OFFSET})', 1), ':', '')"
+    minutes = (
+        f"(CAST(SUBSTRING({offset} FROM 2 FOR 2) AS INT) * 60 + CAST(SUBSTRING({offset} FROM 4 FOR 2) AS INT))"
+        f" * CASE WHEN {offset} LIKE '-%' THEN 1 ELSE -1 END"
+    )
+    without_offset = f"REGEXP_REPLACE({field}, '{_OFFSET}', '')"
+    with_offset = f"TIMESTAMPADD(MINUTE, {minutes}, {_local_time(without_offset)})"
+    has_time = f"CHAR_LENGTH({field}) > 16"
+    value = (
+        f"CAST(CASE WHEN {field} LIKE '%Z' THEN {_local_time(body)}"
+        f" WHEN {has_time} AND REGEXP({field}, '{_OFFSET}') THEN {with_offset}"
+        f" ELSE {_local_time(field)} END AS TIMESTAMP_LTZ(3))"
+    )
+    plain = (
+        "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]"
+        "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,3})?Z"
+    )
+    return Instant(value, plain)
+
+
+def epoch(number: str, unit: Literal["ms", "s"]) -> Instant:
+    """An instant from SQL for a whole number (BIGINT) of milliseconds or seconds since 1970."""
+    factor = {"ms": 1, "s": 1000}[unit]
+    inside = f"({number}) BETWEEN {_EARLIEST_MILLISECONDS // factor} AND {_LATEST_MILLISECONDS // factor}"
+    scaled = f"({number})" if factor == 1 else f"({number}) * {factor}"
+    value = f"CASE WHEN {inside} THEN TO_TIMESTAMP_LTZ({scaled}, 3) END"
+    return Instant(value, f"[0-9]{{1,{14 if unit == 'ms' else 11}}}")
