@@ -2,13 +2,15 @@
 
 A session is one visit: `APP_START`, some pages, for most pages a `PRODUCTS_FETCH_START` and its `_END`, sometimes
 `ADD_PRODUCT_TO_BASKET`, and of those who filled a basket some who pay (`PAYMENT_STARTED`, `PAYMENT_CONFIRMED`,
-`SUCCESSFUL_CHECKOUT`) and some who leave. Sessions begin as a Poisson process and overlap.
+`SUCCESSFUL_CHECKOUT`) and some who leave. Sessions begin as a Poisson process and overlap. Payments have a topic of
+their own, `payment-events`; everything else is in `shop-events`.
 
 What is wrong with it, on purpose:
 - disorder: each event travels for a while, one in fifty for seconds (never MAX_DELAY or more, which is in time);
 - silence: one fetch in thirty never ends, one in forty ends exactly at the limit, one payment in twenty gets no answer;
 - bad records: one in 300 is a cut-off document, a line of some proxy's log, or bytes that are no text;
-- late records: one in 400 is followed by a fetch of two minutes ago, start and end, from a phone that was offline.
+- late records: one in 400 is followed by a fetch (or payment) of two minutes ago, start and end, from a phone that
+  was offline.
 
 Times are milliseconds from the stream's beginning; `records` gives them in the order of arrival.
 """
@@ -30,6 +32,8 @@ EVENTS_PER_SESSION: Final = 12.1
 """On average; makes sessions per second of events per second."""
 
 Sort = Literal["good", "bad", "late"]
+Topic = Literal["shop-events", "payment-events"]
+TOPICS: Final[tuple[Topic, ...]] = ("shop-events", "payment-events")
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,11 @@ class Event:
     at: int
     details: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def topic(self) -> Topic:
+        """Where it is told."""
+        return "payment-events" if "payment" in self.details else "shop-events"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -48,6 +57,7 @@ class Record:
 
     arrival: int
     sort: Sort
+    topic: Topic
     event: Event | None = None
     raw: bytes = b""
 
@@ -136,14 +146,22 @@ def _sent(event: Event, chance: random.Random) -> Iterator[Record]:
     """The event on its way, and what comes along with it."""
     delay = chance.uniform(1_000, MAX_DELAY - 1) if chance.random() < 1 / 50 else chance.expovariate(1 / 80)
     arrival = event.at + min(int(delay), MAX_DELAY - 1)
-    yield Record(arrival, "good", event)
+    yield Record(arrival, "good", event.topic, event)
     if chance.random() < 1 / 300:
-        yield Record(arrival, "bad", raw=_bad(event, chance))
+        yield Record(arrival, "bad", event.topic, raw=_bad(event, chance))
     if chance.random() < 1 / 400:
         ago = arrival - LATE_BY
-        session = f"offline-{event.session}-{event.at}"
-        yield Record(arrival, "late", Event(session, "PRODUCTS_FETCH_START", ago))
-        yield Record(arrival, "late", Event(session, "PRODUCTS_FETCH_END", ago + 500))
+        for late in _offline(event, ago):
+            yield Record(arrival, "late", late.topic, late)
+
+
+def _offline(event: Event, ago: int) -> tuple[Event, Event]:
+    """A pair that would be a match if it were not late."""
+    session = f"offline-{event.session}-{event.at}"
+    if event.topic == "payment-events":
+        payment = {"payment": f"pay-{session}", "amount": "1.00"}
+        return Event(session, "PAYMENT_STARTED", ago, payment), Event(session, "PAYMENT_CONFIRMED", ago + 500, payment)
+    return Event(session, "PRODUCTS_FETCH_START", ago), Event(session, "PRODUCTS_FETCH_END", ago + 500)
 
 
 def _bad(event: Event, chance: random.Random) -> bytes:
