@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from weir_api.resources import Resource
 from weir_api.streamjobs import StreamJobSpec
 
-from .. import compiler
+from ..compiler import compile_resource
 from ..fleet import artifacts, broker, java, topics
 from ..fleet.broker import Broker
 from ..fleet.directories import Directories
@@ -175,7 +175,7 @@ class Engine:
 
     def _compiled(self, resource: Resource) -> StreamJobSpec:
         """What a resource becomes; while we stop, a job that is suspended."""
-        spec = compiler.compile(resource)
+        spec = compile_resource(resource)
         return spec.model_copy(update={"suspended": True}) if self._stopping else spec
 
     def _suspend(self, job: StoredObject) -> None:

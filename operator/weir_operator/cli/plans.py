@@ -14,7 +14,7 @@ from weir_api.resources import Resource, parse
 from weir_api.signatures import Verdict
 from weir_api.streamjobs import StreamJobSpec
 
-from .. import compiler
+from ..compiler import compile_resource
 from ..fleet import artifacts, java
 from ..fleet.local import LauncherEnvironment
 from ..fleet.store import Key, StoredObject
@@ -105,10 +105,8 @@ def statements(spec: StreamJobSpec) -> Iterator[str]:
 
 def compiled(resource: Resource, origin: Origin) -> Program:
     """Compile one. Raises SpecError with the origin's lines."""
-    if isinstance(resource.spec, StreamJobSpec):
-        return Program(resource, origin, resource.spec)
     try:
-        return Program(resource, origin, compiler.compile(resource))
+        return Program(resource, origin, compile_resource(resource))
     except SpecError as error:
         raise SpecError(error.errors, origin) from error
 

@@ -16,7 +16,7 @@ from ..fleet.store import Key, Store, StoredObject
 from . import consoles, folders, sessions
 from .engines import Engine, Settings
 from .failures import CommandError
-from .narrations import narrate
+from .narrations import Line, narrate
 from .syncs import Sync, Synced
 from .tellers import Teller
 
@@ -60,6 +60,10 @@ class Watcher:
         self._synced = Synced()
         self._seen: dict[Key, StoredObject] = {one.key: one for one in _roots(engine.store)}
         self._read_at = 0.0
+        for one in self._seen.values():
+            if one.status.job is not None:
+                job = one.status.job
+                teller.line(Line(one.metadata.name, f"taken over: {one.status.phase}, job {job.id[:8]} {job.state}"))
 
     def look(self, changed: bool) -> None:
         """One turn: at the files when they changed (or may have), at the resources always."""
