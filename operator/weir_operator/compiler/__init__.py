@@ -1,0 +1,33 @@
+"""From a typed resource to the program it becomes: pure, one module per kind over a few shared ones."""
+
+from collections.abc import Callable
+from typing import Final, cast
+
+from weir_api.blocks import Spec
+from weir_api.errors import FieldError, SpecError
+from weir_api.resources import Pattern, Resource, StreamJob
+from weir_api.streamjobs import StreamJobSpec
+
+from .patterns import compile_pattern
+
+
+def compile_resource(resource: Resource[Spec]) -> StreamJobSpec:
+    """The StreamJob a resource becomes; a StreamJob is its own. Raises SpecError with field paths."""
+    compiler = _COMPILERS.get(resource.kind)
+    if compiler is None:
+        raise SpecError([FieldError(path="kind", message=f"a {resource.kind} cannot be compiled by this version")])
+    return compiler(resource)
+
+
+def _pattern(resource: Resource[Spec]) -> StreamJobSpec:
+    return compile_pattern(cast(Pattern, resource))
+
+
+def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
+    return cast(StreamJob, resource).spec
+
+
+_COMPILERS: Final[dict[str, Callable[[Resource[Spec]], StreamJobSpec]]] = {
+    "Pattern": _pattern,
+    "StreamJob": _stream_job,
+}

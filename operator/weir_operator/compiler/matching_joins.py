@@ -17,6 +17,7 @@ from weir_api.patterns import Contiguity
 from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
+from .matching_absences import ends_after, kept_view
 from .matchings import EVENT, POSITION, POSITION_TYPE, TIME, Course, Plan, conclusion, steps_view, view
 
 _LONGEST = 6  # events per match; each is a join, and beyond this MATCH_RECOGNIZE costs less
@@ -45,7 +46,7 @@ def supports(course: Course) -> bool:
     if course.ending is None:
         return True
     behind = hops[_anchor(course, hops) + 1 :]
-    return len(behind) <= 1 and all(hop.contiguity != "followedByAny" for hop in behind)
+    return all(hop.contiguity != "followedByAny" for hop in behind)
 
 
 def plan(course: Course, name: str, events: str) -> Plan:
@@ -104,10 +105,15 @@ class _Chain:
         return [identifier(key) for key in self.course.keys]
 
     @cached_property
+    def shares(self) -> bool:
+        """Whether the OVER of the predecessors can also tell what an end event reaches back to."""
+        return self.course.ending is not None and len(self.hops) - 1 == self.anchor + 1
+
+    @cached_property
     def classes(self) -> list[str]:
         """The sets of events of which a predecessor is asked; each is an array in the OVER."""
         asked = [hop.watched for hop in self.hops[1:] if hop.watched is not None]
-        if self.course.ending is not None and len(self.hops) - 1 > self.anchor:
+        if self.shares and self.course.ending is not None:
             asked.append(self.hops[-1].flag)
         return list(dict.fromkeys(asked))
 
@@ -136,7 +142,7 @@ class _Chain:
         if not self.classes:
             return
         asking = [hop.flag for hop in self.hops[1:] if hop.watched is not None]
-        if self.course.ending is not None and len(self.hops) - 1 > self.anchor:
+        if self.shares and self.course.ending is not None:
             asking.append(self.course.ending.flag)
         rows = " OR ".join(dict.fromkeys([*self.classes, *asking]))
         window = (
@@ -174,26 +180,19 @@ class _Chain:
         return f"SELECT {columns} FROM {self._ref('ordered')} WHERE {hop.flag}"
 
     def _ending(self) -> Iterator[str]:
-        """The events the deadline counts from, where nothing ends the wait: known as the watermark passes it.
-
-        An end event ends the wait of all matches that are complete before it: those whose anchor lies before
-        `weir_reach`, the last event it can have followed.
-        """
+        """The events the deadline counts from, where nothing ends the wait: known as the watermark passes it."""
         ending = self.course.ending
         if ending is None:
             return
-        hop = self.hops[self.anchor]
-        behind = len(self.hops) - 1 > self.anchor
-        reach, source = (self._before(self.hops[-1].flag, member=False), "ordered") if behind else (POSITION, "steps")
-        ends = f"SELECT {self._columns(TIME, f'{reach} AS weir_reach')} FROM {self._ref(source)} WHERE {ending.flag}"
-        yield view(self._name("ends"), ends)
-        yield view(
-            self._name("kept"),
-            f"SELECT {self._columns(f'a.{TIME}', f'a.{POSITION}', f'a.{EVENT}', 'a.weir_before', of='a.')}\n"
-            f"FROM ({self._candidates(hop)}) a\nLEFT JOIN {self._ref('ends')} e ON {self._same_key('a', 'e')}\n"
-            f"  AND e.{TIME} >= a.{TIME} AND e.{TIME} < a.{TIME} + {interval(self.course.within)}\n"
-            f"  AND a.{POSITION} < e.weir_reach\nWHERE e.weir_reach IS NULL",
-        )
+        behind = [hop.flag for hop in self.hops[self.anchor + 1 :]]
+        if self.shares:
+            reach = self._before(behind[0], member=False)
+            columns = self._columns(TIME, f"{reach} AS weir_reach")
+            yield view(self._name("ends"), f"SELECT {columns}\nFROM {self._ref('ordered')}\nWHERE {ending.flag}")
+        else:
+            yield from ends_after(self.course, self.name, self._name("steps"), behind)[0]
+        anchors = self._candidates(self.hops[self.anchor])
+        yield from kept_view(self.course, self._name("kept"), anchors, self._name("ends"))
 
     def _source(self, hop: _Hop) -> str:
         """The rows that a match's `index`-th event is one of, the event under the name it keeps from here on."""

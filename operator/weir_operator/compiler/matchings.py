@@ -12,6 +12,7 @@ from weir_api.patterns import Contiguity, PatternSpec, Step
 from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
+from .shapes import shape
 
 TIME, PARTITION, OFFSET = "weir_time", "weir_partition", "weir_offset"
 POSITION = "weir_position"
@@ -130,7 +131,7 @@ def _ending(spec: PatternSpec, names: Sequence[str]) -> Ending | None:
 
 def event_type(fields: Mapping[str, str]) -> str:
     """The type of the ROW an event travels as."""
-    declared = [f"{identifier(name)} {kind}" for name, kind in fields.items()]
+    declared = [f"{identifier(name)} {shape(kind).sql}" for name, kind in fields.items()]
     own = [f"{TIME} TIMESTAMP_LTZ(3)", f"{PARTITION} INT", f"{OFFSET} BIGINT"]
     return f"ROW<{', '.join([*declared, *own])}>"
 
@@ -150,13 +151,13 @@ def view(name: str, query: str) -> str:
 def steps_view(course: Course, name: str, events: str) -> str:
     """The view of all events that have a key: keys, time, place, the event as one ROW, a flag per step.
 
-    An event with a NULL in its key belongs to no key.
+    `events` is the quoted name of the view they come from. An event with a NULL in its key belongs to no key.
     """
     keys = [identifier(key) for key in course.keys]
     flags = [f"({condition}) IS TRUE AS {flag}" for flag, condition in course.flags.items()]
     columns = [*keys, TIME, f"{position()} AS {POSITION}", f"{event_row(course.fields)} AS {EVENT}", *flags]
     known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    return view(name, f"SELECT {', '.join(columns)}\nFROM {identifier(events)}\nWHERE {known}")
+    return view(name, f"SELECT {', '.join(columns)}\nFROM {events}\nWHERE {known}")
 
 
 def conclusion(course: Course, name: str, source: str, events: Mapping[str, str], identity: Sequence[str]) -> str:
@@ -185,8 +186,8 @@ def conclusion(course: Course, name: str, source: str, events: Mapping[str, str]
 
 
 def _fields_of(course: Course, step: str, event: str | None) -> list[str]:
-    own = {TIME: "TIMESTAMP_LTZ(3)"}
+    kinds = {name: shape(kind).sql for name, kind in course.fields.items()} | {TIME: "TIMESTAMP_LTZ(3)"}
     return [
         f"{f'{event}.{identifier(field)}' if event else f'CAST(NULL AS {kind})'} AS {identifier(f'{step}.{field}')}"
-        for field, kind in {**course.fields, **own}.items()
+        for field, kind in kinds.items()
     ]

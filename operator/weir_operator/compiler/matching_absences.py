@@ -1,0 +1,87 @@
+"""The absence at the end: which of the events a deadline counts from are left when it passes.
+
+The outer join here is the only operator that waits for the watermark, and its inputs are plain events, so that it
+passes a deadline exactly when event time does: a join before it would hold the watermark back.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from weir_api.streamjobs import Operator
+
+from .expressions import identifier, interval
+from .matchings import EVENT, POSITION, POSITION_TYPE, TIME, Course, view
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Views that end in `kept`: keys, time, place and ROW of the events whose deadline passed undisturbed."""
+
+    views: tuple[str, ...]
+    kept: str
+    operators: tuple[Operator, ...]
+
+
+def ends_after(course: Course, name: str, steps: str, behind: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """Views that end in the end events with `weir_reach`: they end the wait of every attempt opened before it.
+
+    `behind`: the flags of the events that must come between the event the deadline counts from and the end event, in
+    order. An attempt that has a later `weir_reach` is complete by then, or it is no match at all.
+    """
+    ending = course.ending
+    assert ending is not None
+    keys = ", ".join(identifier(key) for key in course.keys)
+    rows, before, views = identifier(steps), POSITION, []
+    for stage, (flag, following) in enumerate(zip(behind, [*behind, ending.flag][1:], strict=True)):
+        stage_name = f"{name}_reach_{stage}"
+        views.append(view(stage_name, _stage(course, rows, (flag, following), before, stage)))
+        rows, before = identifier(stage_name), f"weir_reach_{stage}"
+    columns = f"{keys}, {TIME}, {before} AS weir_reach"
+    views.append(view(f"{name}_ends", f"SELECT {columns}\nFROM {rows}\nWHERE {ending.flag}"))
+    return tuple(views), f"{name}_ends"
+
+
+def _stage(course: Course, rows: str, flags: tuple[str, str], before: str, stage: int) -> str:
+    """For each event with the second flag: what the last event with the first flag before it reaches back to."""
+    flag, following = flags
+    keys = ", ".join(identifier(key) for key in course.keys)
+    all_flags = ", ".join(course.flags)
+    window = f"PARTITION BY {keys} ORDER BY {TIME} RANGE BETWEEN {interval(course.within)} PRECEDING AND CURRENT ROW"
+    nowhere = f"CAST(-1E37 AS {POSITION_TYPE})"
+    kept = (
+        f"SELECT {keys}, {TIME}, {POSITION}, {all_flags},\n"
+        f"  ARRAY_AGG(CASE WHEN {flag} THEN {POSITION} END) IGNORE NULLS OVER w AS weir_places,\n"
+        f"  ARRAY_AGG(CASE WHEN {flag} THEN COALESCE({before}, {nowhere}) END) IGNORE NULLS OVER w AS weir_reaches\n"
+        f"FROM {rows} WHERE {flag} OR {following} WINDOW w AS ({window})"
+    )
+    ordered = f"ARRAY_SORT(ARRAY_DISTINCT(ARRAY_APPEND(weir_places, {POSITION})))"
+    last = f"{ordered}[ARRAY_POSITION({ordered}, {POSITION}) - 1]"
+    return (
+        f"SELECT {keys}, {TIME}, {POSITION}, {all_flags},\n"
+        f"  weir_reaches[ARRAY_POSITION(weir_places, {last})] AS weir_reach_{stage}\nFROM ({kept})"
+    )
+
+
+def kept_view(course: Course, name: str, anchors: str, ends: str) -> Iterator[str]:
+    """The view `<name>`: those rows of the query `anchors` whose deadline passes without an end event."""
+    keys = [identifier(key) for key in course.keys]
+    columns = ", ".join([*(f"a.{key}" for key in keys), f"a.{TIME}, a.{POSITION}, a.{EVENT}, a.weir_before"])
+    same = " AND ".join(f"a.{key} = e.{key}" for key in keys)
+    yield view(
+        name,
+        f"SELECT {columns}\nFROM ({anchors}) a\nLEFT JOIN {identifier(ends)} e ON {same}\n"
+        f"  AND e.{TIME} >= a.{TIME} AND e.{TIME} < a.{TIME} + {interval(course.within)}\n"
+        f"  AND a.{POSITION} < e.weir_reach\nWHERE e.weir_reach IS NULL",
+    )
+
+
+def waiting(course: Course, name: str, steps: str, anchor: str, behind: Sequence[str]) -> Waiting:
+    """The whole of it, for a plan that has no predecessors of its own: `anchor` is the flag of the first event."""
+    views, ends = ends_after(course, name, steps, behind)
+    keys = ", ".join(identifier(key) for key in course.keys)
+    none = f"CAST(NULL AS {POSITION_TYPE}) AS weir_before"
+    anchors = f"SELECT {keys}, {TIME}, {POSITION}, {EVENT}, {none} FROM {identifier(steps)} WHERE {anchor}"
+    kept = f"{name}_kept"
+    operators = [Operator(name=f"reach-{stage}", columns=("w0$o0", "w0$o1")) for stage in range(len(behind))]
+    absence = Operator(name="absence", columns=(EVENT, "weir_reach"))
+    return Waiting((*views, *kept_view(course, kept, anchors, ends)), kept, (*operators, absence))
