@@ -62,7 +62,13 @@ def compile_program(config: RevisionConfig, planner: Planner, variables: Variabl
             for position, insert in enumerate(program.inserts)
         ],
     )
-    (compilation,) = _all(variables, [("", partial(_load, config, planner, targets))])
+    try:
+        (compilation,) = _all(variables, [("", partial(_load, config, planner, targets))])
+    except RefusedError:
+        # Together they cannot be told apart: each alone says whose error it is, if it is one insert's.
+        paths = (_INSERTS_PATH.format(position) for position in range(len(targets)))
+        _all(variables, [(path, partial(planner.compile, position)) for position, path in enumerate(paths)])
+        raise
     return replace(compilation, graph=variables.redact(planner.explain())) if explain else compilation
 
 

@@ -85,6 +85,7 @@ class Gateway:
     def release(self) -> None:
         """Ends the JVM when it is ours, for there is nothing left to do in it."""
         if self.process is not None:
+            self._forget_objects()
             self.process.kill()
             self.process.wait()
 
@@ -94,6 +95,12 @@ class Gateway:
             with contextlib.suppress(Py4JError, OSError):
                 self.jvm.java.lang.Runtime.getRuntime().halt(0)
         self.release()
+
+    def _forget_objects(self) -> None:
+        """Otherwise each Java object that Python lets go of later would try to tell the JVM, and log that it cannot."""
+        client = self.jvm._gateway_client
+        client.is_connected = False
+        client.close()
 
 
 def flink_home() -> Path:

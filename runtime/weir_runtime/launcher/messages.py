@@ -124,13 +124,17 @@ def _encountered(match: re.Match[str], _: Sequence[str], __: Sequence[str]) -> s
         return "';' is not possible here: write one statement or expression only"
     if token.count("'") % 2:
         return "a quotation mark is not closed"
+    return _unexpected(token)
+
+
+def _unexpected(token: str) -> str:
     if token.isidentifier() and token.upper() not in _CONNECTIVES:
         return f"'{token}' is not expected here; if it is meant as a name, write `{token}` in backticks"
     return f"'{token}' is not expected here"
 
 
 def _keyword(match: re.Match[str], _: Sequence[str], __: Sequence[str]) -> str:
-    return f"'{match[1].lower()}' is a reserved word here: write `{match[1].lower()}` in backticks to use it as a name"
+    return _unexpected(match[1].lower())
 
 
 def _operands(match: re.Match[str], _: Sequence[str], __: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ class Planner:
     _environment: JavaObject = field(init=False)
     _tables: JavaObject = field(init=False)
     _parser: JavaObject = field(init=False)
-    _statements: JavaObject = field(init=False)
+    _inserts: list[str] = field(init=False, default_factory=list)
     _plan: JavaObject = field(init=False, default=None)
     _translated: JavaObject = field(init=False, default=None)
 
@@ -48,7 +48,6 @@ class Planner:
             bridge = self.gateway.java_class("org.apache.flink.table.api.bridge.java.StreamTableEnvironment")
             self._tables = bridge.create(self._environment)
             self._parser = self._tables.getPlanner().getParser()
-            self._statements = self._tables.createStatementSet()
 
     def create(self, statement: str) -> None:
         """Runs one CREATE TABLE or CREATE VIEW; raises StatementError."""
@@ -62,7 +61,7 @@ class Planner:
         operation = self._parse_one(statement)
         if _simple_name(operation) != _INSERT:
             raise StatementError("only INSERT INTO is possible here")
-        self._run(lambda: self._statements.addInsertSql(statement))
+        self._inserts.append(statement)
         with java_errors():
             return str(operation.getContextResolvedTable().getIdentifier().asSerializableString())
 
@@ -88,10 +87,17 @@ class Planner:
         if condition and kind != "BOOLEAN":
             raise StatementError(f"this must be a condition, true or false, but its type is {kind}")
 
-    def compile(self) -> str:
-        """The plan of all inserts as Flink's JSON; raises StatementError."""
-        text = self._run(lambda: self._statements.compilePlan().asJsonString())
-        return str(text)
+    def compile(self, position: int | None = None) -> str:
+        """The plan of all inserts, or of the one at `position`, as Flink's JSON; raises StatementError."""
+        wanted = self._inserts if position is None else [self._inserts[position]]
+
+        def plan() -> JavaObject:
+            statements = self._tables.createStatementSet()
+            for statement in wanted:
+                statements.addInsertSql(statement)
+            return statements.compilePlan().asJsonString()
+
+        return str(self._run(plan))
 
     def load(self, plan: str) -> None:
         """Takes a plan, usually the compiled one with its ids set, as the one to explain and run."""
