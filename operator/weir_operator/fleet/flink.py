@@ -1,13 +1,16 @@
 """The client of Flink's REST API: what a job does, and stopping it with a savepoint. Every call ends within seconds."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from weir_api.statuses import Records
+
 from .fleets import FleetError, RefusedError
-from .metrics import counted
+from .metrics import Role, counted
 from .observations import ENDED, JobObservation, SavepointObservation
 from .rest import FlinkRest, UnknownError
 
@@ -80,8 +83,8 @@ class FlinkClient:
         # When all tasks of a job run since, by job and number of restarts: it takes a request per vertex to find out.
         self._running_since: dict[tuple[str, int], datetime] = {}
 
-    def job(self, url: str, job_id: str, records: bool = False) -> JobObservation | None:
-        """The job; None when Flink does not answer or does not know it. With `records`, also what it counts."""
+    def job(self, url: str, job_id: str, tables: Mapping[str, Role] | None = None) -> JobObservation | None:
+        """The job; None when Flink does not answer or does not know it. With `tables`, also what it counts."""
         try:
             job = _Job.model_validate(self._rest.get(url, f"/jobs/{job_id}"))
             live = job.state not in ENDED
@@ -94,10 +97,13 @@ class FlinkClient:
                 ended_at=None if live else _instant(job.timestamps.get(job.state, 0)),
                 checkpoints=self._checkpoints(url, job_id),
                 restarts=restarts,
-                records=counted(self._rest, url, job_id, [(v.id, v.name) for v in job.vertices]) if records else None,
+                records=self._records(url, job_id, job, tables) if live and tables is not None else None,
             )
         except (httpx.HTTPError, UnknownError, ValidationError, ValueError):
             return None
+
+    def _records(self, url: str, job_id: str, job: _Job, tables: Mapping[str, Role]) -> Records:
+        return counted(self._rest, url, job_id, [vertex.id for vertex in job.vertices], tables)
 
     def _all_running(self, url: str, job_id: str, job: _Job, restarts: int) -> datetime | None:
         if job.state != "RUNNING" or any(vertex.status not in RUNNING_STATES for vertex in job.vertices):

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig
 
-from . import processes, snapshots, topics
+from . import metrics, processes, snapshots, topics
 from .actions import (
     Action,
     Deploy,
@@ -118,7 +118,7 @@ class LocalFleet:
             starts=record.starts,
             quick_exits=record.quick_exits + (0 if alive or utc_now() - record.spawned_at > _QUICK else 1),
             answer=answer,
-            job=self._job(answer, watch) if answer else None,
+            job=self._job(work, answer, watch) if answer else None,
             log_tail="" if alive else _tail(work / "log"),
         )
 
@@ -153,12 +153,12 @@ class LocalFleet:
         answer = self._launchers.revision(endpoint.url) if endpoint else None
         return answer if answer is not None and answer.revision == work.name else None
 
-    def _job(self, answer: RevisionAnswer, watch: Watch) -> JobObservation | None:
+    def _job(self, work: Path, answer: RevisionAnswer, watch: Watch) -> JobObservation | None:
         if answer.job is None:
             return None
         seen = None
         if answer.flink_url is not None:
-            seen = self._flink.job(answer.flink_url, answer.job.id, watch.records)
+            seen = self._flink.job(answer.flink_url, answer.job.id, _tables(work) if watch.records else None)
         if seen is not None:
             return seen
         if answer.phase in ("ended", "failed"):  # in an earlier life of this process: Flink knows nothing of it now
@@ -272,6 +272,13 @@ def _endpoint(work: Path, record: ProcessRecord) -> Endpoint | None:
     except (OSError, ValidationError):
         return None
     return endpoint if endpoint.pid == record.pid else None
+
+
+def _tables(work: Path) -> dict[str, metrics.Role]:
+    try:
+        return metrics.roles(RevisionConfig.model_validate_json((work / "config.json").read_bytes()).program)
+    except (OSError, ValidationError):
+        return {}
 
 
 def _tail(log: Path) -> str:

@@ -1,5 +1,7 @@
 """Requests to Flink's REST API, one client for all clusters so that connections are kept."""
 
+from collections.abc import Mapping
+
 import httpx
 
 _TIMEOUT = httpx.Timeout(5.0, connect=1.0)
@@ -15,9 +17,9 @@ class FlinkRest:
     def __init__(self) -> None:
         self._http = httpx.Client(timeout=_TIMEOUT, trust_env=False)
 
-    def get(self, url: str, path: str) -> object:
+    def get(self, url: str, path: str, query: Mapping[str, str] | None = None) -> object:
         """The decoded answer. Raises UnknownError for 404, httpx.HTTPError, ValueError for what is no JSON."""
-        answer = self._http.get(url + path)
+        answer = self._http.get(url + path, params=query)
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise UnknownError(path)
         answer.raise_for_status()
