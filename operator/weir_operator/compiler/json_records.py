@@ -52,7 +52,8 @@ class JsonRecords:
 
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """A raw table, the records that may be unreadable, their documents, and which of those truly are."""
-        raw, suspect, item, unread = (identifier(f"{name}_{each}") for each in ("raw", "suspects", "items", "unread"))
+        views = ("raw", "suspects", "items", "texts", "unread")
+        raw, suspect, item, found, unread = (identifier(f"{name}_{view}") for view in views)
         options = source_options(self.source, group) | {"format": "raw"}
         table = (
             f"CREATE TEMPORARY TABLE {raw} (\n  weir_line STRING,\n"
@@ -69,8 +70,9 @@ class JsonRecords:
             f"CREATE TEMPORARY VIEW {item} AS\nSELECT {place}, weir_document,\n"
             f"  {_ONCE.format(_item())} AS weir_item\nFROM {suspect} CROSS JOIN UNNEST({_items()})"
             " WITH ORDINALITY AS weir_elements (weir_element, weir_number)",
+            f"CREATE TEMPORARY VIEW {found} AS\nSELECT {place}, weir_document, weir_item{self._texts()}\nFROM {item}",
             f"CREATE TEMPORARY VIEW {unread} AS\nSELECT * FROM (\n  SELECT {place},\n"
-            f"  {_ONCE.format(self._reason())} AS weir_reason\n  FROM {item}\n) WHERE weir_reason IS NOT NULL",
+            f"  {_ONCE.format(self._reason())} AS weir_reason\n  FROM {found}\n) WHERE weir_reason IS NOT NULL",
         )
 
     def _surely_readable(self) -> str:
@@ -106,7 +108,7 @@ class JsonRecords:
         return f"(?:,?{name}:(?:null|{value}))?"
 
     def _plain(self, field: Field) -> str | None:
-        """The pattern of texts that surely fit; None when nothing of this field can be wrong, or no pattern is known."""
+        """The pattern of texts that surely fit; None when none is known, or nothing can be wrong."""
         own = reading(field.shape, "x")
         if self._is_time(field) and field.shape.name in {"STRING", "BIGINT"}:
             return time_reading(self.source, self.fields, {field.name: "x"}).plain
@@ -115,8 +117,12 @@ class JsonRecords:
     def _is_time(self, field: Field) -> bool:
         return field.name == self.source.timestamp.field
 
+    def _texts(self) -> str:
+        texts = (_ONCE.format(json_field("weir_item", field.name)) for field in self.fields)
+        return "".join(f",\n  {sql} AS weir_text_{number}" for number, sql in enumerate(texts))
+
     def _reason(self) -> str:
-        texts = {field.name: json_field("weir_item", field.name) for field in self.fields}
+        texts = {field.name: f"weir_text_{number}" for number, field in enumerate(self.fields)}
         before = [
             ("weir_line IS NULL", "the record has no value"),
             ("weir_line = ''", "the value is empty"),
@@ -149,7 +155,7 @@ def _document() -> str:
     )
     mapped = f"REGEXP_REPLACE(REGEXP_REPLACE({latin}, '^\\xef\\xbb\\xbf', ''), {text(lenient)}, '~')"
     # What is left is no UTF-8 in any reading: a control character makes every parser stop there.
-    broken = f"REGEXP_REPLACE({_strict(mapped)}, '[\\x80-\\xff]', {text(chr(1))})"
+    broken = f"REGEXP_REPLACE({_strict(mapped)}, '[\\x80-\\xff]', CHR(1))"
     return f"CASE {cases} WHEN {_UTF8} THEN {_strict(_without_mark('weir_line'))} ELSE {broken} END"
 
 
@@ -165,10 +171,11 @@ def _strict(document: str) -> str:
 def _items() -> str:
     """The format reads the objects of an array as records of their own; anything else is one item."""
     elements = "JSON_QUERY(weir_document, 'lax $[*]' RETURNING ARRAY<STRING>)"
-    several = f"weir_document IS JSON ARRAY AND CARDINALITY({elements}) > 0"
-    return f"CASE WHEN {several} THEN {elements} ELSE ARRAY[weir_document] END"
+    with_object = f"CHR(31) || ARRAY_JOIN({elements}, CHR(31)) LIKE '%' || CHR(31) || '{{%'"
+    return f"CASE WHEN weir_document IS JSON ARRAY AND {with_object} THEN {elements} ELSE ARRAY[weir_document] END"
 
 
 def _item() -> str:
     element = "JSON_QUERY(weir_document, 'lax $[' || CAST(weir_number - 1 AS STRING) || ']')"
-    return f"CASE WHEN weir_document IS JSON ARRAY THEN {element} ELSE weir_document END"
+    is_element = "weir_document IS JSON ARRAY AND weir_element <> weir_document"
+    return f"CASE WHEN {is_element} THEN {element} ELSE weir_document END"
