@@ -46,7 +46,7 @@ spec:
 
 def compiled(text: str) -> Program:
     """What Weir makes of a resource."""
-    return compiler.compile(_parsed(text)).program
+    return compiler.compile_resource(_parsed(text)).program
 
 
 def source_of(text: str) -> Tables:
@@ -55,7 +55,7 @@ def source_of(text: str) -> Tables:
     assert isinstance(resource.spec, PatternSpec)
     name = resource.metadata.name
     parts = sources.source_program("default", name, resource.spec.source, required_fields=resource.spec.key_by)
-    events = f"CREATE VIEW events AS SELECT *, {sources.TIME} AS t FROM {parts.events_view}"
+    events = f"CREATE TEMPORARY VIEW events AS SELECT *, weir_time AS t FROM {parts.events_view}"
     return Tables((*parts.tables, events), parts.inserts, parts.topics)
 
 

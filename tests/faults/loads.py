@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from confluent_kafka import Producer
 
-from .streams import CHUNK, LONGEST_DELAY, OUT_OF_ORDERNESS, Mode, Rule, Stream
+from .streams import CHUNK, LONGEST_DELAY, OUT_OF_ORDERNESS, Ledger, Mode, Rule, Stream
 
 
 class Load:
@@ -64,6 +64,11 @@ class Load:
         for partition, records in enumerate(self._stream.last_chunk()):
             self._send(partition, records)
         assert self._producer.flush(60) == 0, "the broker has not taken all records"
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was sent."""
+        return self._stream.ledger
 
     @property
     def rate(self) -> float:

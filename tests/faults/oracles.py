@@ -59,3 +59,29 @@ def expected(ledger: Ledger, rules: Iterable[Rule]) -> dict[Derived, Outcome]:
         for visit in ledger.visits.values()
         for derived, value in judged(visit, distinct).items()
     }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Silence:
+    """A start that no end answered: its key, its number, and the deadline in ms."""
+
+    session: str
+    start: int
+    deadline: int
+
+
+def silences(ledger: Ledger, rule: Rule) -> set[Silence]:
+    """Every start without an end that passes the threshold, after it and before start + within."""
+    return {
+        Silence(start.session, start.number, start.at + rule.within)
+        for visit in ledger.visits.values()
+        for start in _unanswered(visit.events, rule)
+    }
+
+
+def _unanswered(events: list[Event], rule: Rule) -> list[Event]:
+    def answers(end: Event, start: Event) -> bool:
+        behind = (end.at, end.partition, end.offset) > (start.at, start.partition, start.offset)
+        return end.kind == "end" and end.value > rule.threshold and behind and end.at < start.at + rule.within
+
+    return [event for event in events if event.kind == "start" and not any(answers(end, event) for end in events)]

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,26 +12,24 @@ import psutil
 
 from support.waiting import wait_until
 from weir_api.launchers import Endpoint
-from weir_api.statuses import Rollover, Status
+from weir_api.statuses import Job, Rollover, Status
 from weir_operator.fleet.store import Key, Store
 
 Value = TypeVar("Value")
 
 
 class Weir:
-    """`weir up DIRECTORY` for one Pattern."""
+    """`weir up DIRECTORY` on a Kafka that is there."""
 
-    def __init__(self, directory: Path, name: str, bootstrap_servers: str) -> None:
+    def __init__(self, directory: Path, bootstrap_servers: str) -> None:
         self.directory = directory
-        self._name = name
         self._servers = bootstrap_servers
-        self._store = Store(directory / ".weir" / "objects")
         self._process: subprocess.Popen[bytes] | None = None
 
     def up(self) -> None:
         """Start it; again after a kill."""
         command = [str(Path(sys.executable).with_name("weir")), "up", str(self.directory)]
-        with (self.directory.parent / "up.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--bootstrap-servers", self._servers], stdout=log, stderr=log, start_new_session=True
             )
@@ -43,22 +40,54 @@ class Weir:
         self._process.kill()
         self._process.wait()
 
-    def down(self, deadline: float = 120) -> None:
-        """Ctrl-C: everything stops with a savepoint."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
-        self._process.wait(deadline)
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def said(self) -> str:
+        """The last of what it told its terminal."""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-30:]) if self._log.exists() else ""
+
+    def close(self) -> None:
+        """End every process of this folder, whatever became of the test."""
+        if self.alive:
+            self.kill()
+        for process in list(self._left()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    @property
+    def _log(self) -> Path:
+        return self.directory.parent / "up.log"
+
+    def _left(self) -> Iterator[psutil.Process]:
+        """Launchers of this folder and their JVMs."""
+        own = str(self.directory) + os.sep
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if any(part.startswith(own) or f"={own}" in part for part in process.cmdline()):
+                    yield process
+
+
+class Pipeline:
+    """A resource's file in the folder, and what is recorded of it. Every wait fails when `weir up` or the job has."""
+
+    def __init__(self, weir: Weir, name: str) -> None:
+        self._weir = weir
+        self.name = name
+        self._store = Store(weir.directory / ".weir" / "objects")
 
     def write(self, document: str) -> None:
-        """Save the resource's file as an editor does: whole."""
-        draft = self.directory / ".draft"
+        """Save the file as an editor does: whole."""
+        draft = self._weir.directory / f".{self.name}"
         draft.write_text(document)
-        draft.replace(self.directory / f"{self._name}.yaml")
+        draft.replace(self._weir.directory / f"{self.name}.yaml")
 
     @property
     def status(self) -> Status:
         """What is recorded of the StreamJob; an empty status while there is none."""
-        found = self._store.get(Key(kind="StreamJob", name=self._name))
+        found = self._store.get(Key(kind="StreamJob", name=self.name))
         return found.status if found else Status()
 
     @property
@@ -68,27 +97,33 @@ class Weir:
         assert rollover is not None
         return rollover
 
-    def await_running(self, other_than: str | None = None, deadline: float = 180) -> Status:
+    @property
+    def job(self) -> Job:
+        """The job in effect."""
+        job = self.status.job
+        assert job is not None
+        return job
+
+    def await_running(self, other_than: str | None = None, deadline: float = 240) -> Status:
         """The status once a revision other than `other_than` runs and is stable."""
 
-        def stable() -> Status | None:
-            status = self.status
+        def stable(status: Status) -> bool:
             settled = status.phase == "Running" and status.rollover is not None and status.rollover.step == "Done"
-            return status if settled and status.revision != other_than else None
+            return settled and status.revision != other_than
 
-        return self._await(stable, deadline, f"a revision other than {other_than} to run")
+        return self.await_status(stable, deadline, f"a revision other than {other_than} to run")
 
-    def await_refused(self, deadline: float = 180) -> Status:
-        """The status once the change is refused for the state it would lose."""
+    def await_status(self, condition: Callable[[Status], bool], deadline: float, what: str) -> Status:
+        """The first status for which the condition holds."""
 
-        def refused() -> Status | None:
+        def held() -> Status | None:
             status = self.status
-            safe = status.condition("StateSafe")
-            return status if safe is not None and safe.status == "False" else None
+            assert status.phase != "Failed", "it has failed"
+            return status if condition(status) else None
 
-        return self._await(refused, deadline, "the change to be refused")
+        return self._await(held, deadline, what)
 
-    def await_step(self, steps: frozenset[str], deadline: float = 180) -> str:
+    def await_step(self, steps: frozenset[str], deadline: float = 240) -> str:
         """The recorded step of a rollover, the moment it is one of these."""
 
         def reached() -> str | None:
@@ -97,15 +132,10 @@ class Weir:
 
         return self._await(reached, deadline, f"one of {sorted(steps)}", every=0.002)
 
-    def await_phase(self, phase: str, deadline: float = 180) -> None:
-        """Until the phase is on record."""
-        self._await(lambda: self.status.phase == phase, deadline, phase)
-
-    def job_process(self) -> psutil.Process:
+    def process(self) -> psutil.Process:
         """The launcher of the running job."""
-        job = self.status.job
-        assert job is not None and job.revision is not None
-        path = self.directory / ".weir" / "revisions" / self._name / job.revision / "endpoint.json"
+        assert self.job.revision is not None
+        path = self._weir.directory / ".weir" / "revisions" / self.name / self.job.revision / "endpoint.json"
         endpoint = Endpoint.model_validate_json(path.read_bytes())
         process = psutil.Process(endpoint.pid)
         assert abs(process.create_time() - endpoint.started_at) < 1, "the endpoint file is about another process"
@@ -113,35 +143,12 @@ class Weir:
 
     def _await(self, condition: Callable[[], Value | None], deadline: float, what: str, every: float = 0.1) -> Value:
         def asked() -> Value | None:
-            assert self._process is None or self._process.poll() is None, f"weir up has ended: {self.log()}"
+            assert self._weir.alive, "weir up has ended"
             return condition()
 
         try:
-            found = wait_until(asked, deadline, what, every)
+            found = wait_until(asked, deadline, f"{self.name}: {what}", every)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{self.log()}") from None
+            raise AssertionError(f"{error}\n{self._weir.said()}") from None
         assert found is not None
         return found
-
-    def log(self) -> str:
-        """The last of what `weir up` said."""
-        path = self.directory.parent / "up.log"
-        return "\n".join(path.read_text(errors="replace").splitlines()[-30:]) if path.exists() else ""
-
-    def close(self) -> None:
-        """End every process of this folder, whatever became of the test."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            if self._process is not None and self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
-        for process in list(self._left()):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-
-    def _left(self) -> Iterator[psutil.Process]:
-        """Launchers of this folder and their JVMs."""
-        own = str(self.directory) + os.sep
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if any(part.startswith(own) or f"={own}" in part for part in process.cmdline()):
-                    yield process
