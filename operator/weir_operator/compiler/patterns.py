@@ -7,7 +7,7 @@ from weir_api.patterns import PatternSpec
 from weir_api.resources import Pattern
 from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec
 
-from . import matching_joins
+from . import matching_automata, matching_joins
 from .expressions import ExpressionError, Scope, bound, identifier
 from .matchings import TIME, Plan, normal_form
 from .patterns_outputs import output_insert, output_table
@@ -23,7 +23,9 @@ def compile_pattern(resource: Pattern) -> StreamJobSpec:
     where, emitted, errors = _bound(spec)
     if errors:
         raise SpecError(errors)
-    source = source_program(resource.metadata.namespace, name, spec.source, delivery=spec.delivery)
+    source = source_program(
+        resource.metadata.namespace, name, spec.source, required_fields=spec.key_by, delivery=spec.delivery
+    )
     plan = _plan(spec, where, name, source.events_view)
     sink = f"{name}_derived"
     insert = output_insert(sink, plan.matches, name, spec.key_by, emitted)
@@ -40,7 +42,16 @@ def compile_pattern(resource: Pattern) -> StreamJobSpec:
 
 def _plan(spec: PatternSpec, where: list[str], name: str, events: str) -> Plan:
     course = normal_form(spec, where)
-    return matching_joins.plan(course, name, events)
+    if matching_joins.supports(course):
+        return matching_joins.plan(course, name, events)
+    indexes = {step.name: index for index, step in enumerate(spec.sequence)}
+    errors = [
+        FieldError(path=join("spec.sequence", indexes[step]), message=message)
+        for step, message in matching_automata.problems(course)
+    ]
+    if errors:
+        raise SpecError(errors)
+    return matching_automata.plan(course, name, events)
 
 
 def _bound(spec: PatternSpec) -> tuple[list[str], dict[str, str], list[FieldError]]:

@@ -1,0 +1,288 @@
+"""The general plan: MATCH_RECOGNIZE with the pattern's automaton written out.
+
+Flink's MATCH_RECOGNIZE knows only rows that follow each other strictly, and it follows every way a pattern can be read.
+So each event an attempt may take has a variable of its own, each place where it may wait has a filler variable, and
+their conditions exclude each other: there is one way to read a stream. Variables are named by their place, because
+their names are in the state.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from weir_api.patterns import Contiguity
+from weir_api.streamjobs import Operator
+
+from .expressions import identifier, interval
+from .matching_absences import waiting
+from .matchings import EVENT, OFFSET, PARTITION, POSITION, TIME, Course, Plan, conclusion, steps_view, view
+
+_LONGEST = 200  # variables that take events; the automaton and its generated code grow with them
+
+
+@dataclass(frozen=True)
+class _Take:
+    """The variable of one event. `optional`: an attempt may go on without it; `last`: no more of its step follow.
+
+    `loops`: any number more of the step may follow. `waits`: the step has its fewest, so the next ones may come.
+    """
+
+    index: int
+    step: int
+    flag: str
+    contiguity: Contiguity
+    repetition: int
+    optional: bool
+    waits: bool
+    last: bool
+    loops: bool
+
+    @property
+    def variable(self) -> str:
+        return f"T{self.index}"
+
+    @property
+    def filler(self) -> str:
+        return f"F{self.index}"
+
+    @property
+    def loop(self) -> str:
+        return f"L{self.index}"
+
+    @property
+    def taken(self) -> str:
+        """SQL: whether the attempt has come by here."""
+        return f"{self.variable}.{OFFSET} IS NOT NULL"
+
+
+def problems(course: Course) -> Iterator[tuple[str, str]]:
+    """Names of steps this plan cannot express, and why."""
+    for taking in course.takings:
+        if taking.contiguity == "followedByAny":
+            reason = "cannot be followedByAny where onMatch is skipPastLast or a step takes no fixed number of events"
+            yield taking.name, reason
+    if len(_takes(course)) > _LONGEST:
+        longest = max(course.takings, key=lambda taking: taking.minimum)
+        yield longest.name, f"a match of more than {_LONGEST} events cannot be compiled"
+
+
+def plan(course: Course, name: str, events: str) -> Plan:
+    """The views from the quoted view `events` to the matches; `name` begins all their names."""
+    return _Automaton(course, name, events).plan()
+
+
+def _takes(course: Course) -> list[_Take]:
+    takes: list[_Take] = []
+    for step, taking in enumerate(course.takings):
+        copies = max(taking.minimum, 1) if taking.maximum is None else taking.maximum
+        for repetition in range(copies):
+            last = repetition == copies - 1
+            takes.append(
+                _Take(
+                    index=len(takes),
+                    step=step,
+                    flag=taking.flag,
+                    contiguity=taking.contiguity,
+                    repetition=repetition,
+                    optional=repetition >= taking.minimum,
+                    waits=repetition + 1 >= taking.minimum,
+                    last=last,
+                    loops=last and taking.maximum is None,
+                )
+            )
+    return takes
+
+
+@dataclass(frozen=True)
+class _Automaton:
+    course: Course
+    name: str
+    events: str
+
+    @cached_property
+    def takes(self) -> list[_Take]:
+        return _takes(self.course)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        return [identifier(key) for key in self.course.keys]
+
+    def plan(self) -> Plan:
+        steps, found, matches = f"{self.name}_steps", f"{self.name}_found", f"{self.name}_matches"
+        views = [steps_view(self.course, steps, self.events), view(found, self._match_recognize(steps))]
+        operators = [Operator(name="sequence", columns=("weir_taken_0", "weir_rowtime"))]
+        if self.course.ending is not None:
+            more, found, absence = self._ended(steps, found)
+            views += more
+            operators += absence
+        events = {taking.name: f"weir_event_{step}" for step, taking in enumerate(self.course.takings)}
+        identity = ["weir_taken_0", f"weir_taken_{len(self.takes) - 1}"]
+        views.append(view(f"{self.name}_taken", self._last_of_steps(found)))
+        views.append(conclusion(self.course, matches, f"{self.name}_taken", events, identity))
+        return Plan(tuple(views), matches, tuple(operators))
+
+    # What an attempt may do where it stands
+
+    def _exits(self, take: _Take) -> list[_Take]:
+        """The takes of later steps that may come next, farthest first."""
+        if not take.waits:
+            return []
+        exits: list[_Take] = []
+        for other in self.takes[take.index + 1 :]:
+            if other.step > take.step and other.repetition == 0:
+                exits.insert(0, other)
+                if not other.optional:
+                    break
+        return exits
+
+    def _options(self, take: _Take) -> list[_Take]:
+        """All takes that may come next, first choice first; what `loops` takes has no variable of its own."""
+        return [*self._exits(take), *([] if take.last else [self.takes[take.index + 1]])]
+
+    def _mixes(self, take: _Take) -> bool:
+        """Whether fillers and further events of the step come in any order, so that one variable holds both."""
+        return take.loops and take.contiguity != "next"
+
+    def _fills(self, take: _Take) -> bool:
+        return self._mixes(take) or any(option.contiguity != "next" for option in self._options(take))
+
+    def _unbroken(self, take: _Take, *, within_filler: bool = False) -> str:
+        """SQL: no event was passed over since the attempt took its last one, standing at `take`.
+
+        `within_filler`: asked of the filler's own current row, which does not count.
+        """
+        if not self._fills(take):
+            return "TRUE"
+        column = take.flag if self._mixes(take) else OFFSET
+        before = f"LAST({take.filler}.{column}, 1)" if within_filler else f"LAST({take.filler}.{column})"
+        return f"({before} IS NOT FALSE)" if self._mixes(take) else f"({before} IS NULL)"
+
+    def _chosen(self, variable: str, options: list[_Take], unbroken: str) -> str:
+        """SQL: the event is taken by one of these options."""
+        terms = [
+            f"{variable}.{option.flag}" + (f" AND {unbroken}" if option.contiguity == "next" else "")
+            for option in options
+        ]
+        return " OR ".join(f"({term})" for term in terms) or "FALSE"
+
+    # The text of MATCH_RECOGNIZE
+
+    def _match_recognize(self, steps: str) -> str:
+        measures = [f"{take.variable}.{EVENT} AS weir_taken_{take.index}" for take in self.takes]
+        measures += [measure for take in self.takes if take.loops for measure in [self._looped(take)]]
+        measures.append(f"MATCH_ROWTIME({TIME}) AS weir_rowtime")
+        skip = "PAST LAST ROW" if self.course.skip_past_last else "TO NEXT ROW"
+        defines = ",\n    ".join(self._defines())
+        return (
+            f"SELECT * FROM ({self._rows(steps)})\nMATCH_RECOGNIZE (\n"
+            f"  PARTITION BY {', '.join(self.keys)} ORDER BY {TIME}, {PARTITION}, {OFFSET}\n"
+            f"  MEASURES {', '.join(measures)}\n  ONE ROW PER MATCH AFTER MATCH SKIP {skip}\n"
+            f"  PATTERN ({' '.join(self._pattern())}) WITHIN {interval(self.course.within)}\n"
+            f"  DEFINE\n    {defines}\n)"
+        )
+
+    def _rows(self, steps: str) -> str:
+        """The events MATCH_RECOGNIZE sees: only those the pattern names, unless the very next event matters."""
+        place = [f"{EVENT}.{PARTITION} AS {PARTITION}", f"{EVENT}.{OFFSET} AS {OFFSET}"]
+        columns = ", ".join([*self.keys, TIME, *place, EVENT, *self.course.flags])
+        any_event = any(taking.contiguity == "next" for taking in self.course.takings)
+        absences = [taking.absence for taking in self.course.takings if taking.absence is not None]
+        named = " OR ".join(dict.fromkeys([*(take.flag for take in self.takes), *absences]))
+        return f"SELECT {columns} FROM {identifier(steps)}" + ("" if any_event else f" WHERE {named}")
+
+    def _looped(self, take: _Take) -> str:
+        """The last event a loop took."""
+        if self._mixes(take):
+            last = f"LAST_VALUE(CASE WHEN {take.filler}.{take.flag} THEN {take.filler}.{EVENT} END)"
+        else:
+            last = f"{take.loop}.{EVENT}"
+        return f"{last} AS weir_looped_{take.index}"
+
+    def _pattern(self) -> Iterator[str]:
+        for take in self.takes:
+            yield take.variable + ("?" if take.optional else "")
+            if take.loops and not self._mixes(take):
+                yield f"{take.loop}*?"
+            if take.index < len(self.takes) - 1 and self._fills(take):
+                yield f"{take.filler}*?"
+
+    def _defines(self) -> Iterator[str]:
+        for take in self.takes:
+            yield f"{take.variable} AS {self._define_take(take)}"
+            if take.loops and not self._mixes(take):
+                yield f"{take.loop} AS {self._define_loop(take)}"
+            if take.index < len(self.takes) - 1 and self._fills(take):
+                yield f"{take.filler} AS {self._define_filler(take)}"
+
+    def _define_take(self, take: _Take) -> str:
+        """The event satisfies the step, is not kept from it by a choice that comes first, and is not too far."""
+        own = f"{take.variable}.{take.flag}"
+        if take.index == 0:
+            return own
+        cases: list[str] = []
+        for before in reversed(self.takes[: take.index]):
+            options = self._options(before)
+            if take not in options:
+                continue
+            unbroken = self._unbroken(before)
+            rivals = self._chosen(take.variable, options[: options.index(take)], unbroken)
+            near = f"{unbroken} AND " if take.contiguity == "next" else ""
+            allowed = f"{near}NOT ({rivals})"
+            cases.append(f"WHEN {before.taken} THEN {allowed}")
+        return f"{own} AND (CASE {' '.join(cases)} ELSE FALSE END)"
+
+    def _define_loop(self, take: _Take) -> str:
+        """One more of a step whose events follow each other strictly."""
+        exits = self._chosen(take.loop, self._exits(take), "TRUE")
+        return f"{take.taken} AND {take.loop}.{take.flag} AND NOT ({exits})"
+
+    def _define_filler(self, take: _Take) -> str:
+        """The event is passed over: nothing takes it, and it is not what must not come."""
+        filler = take.filler
+        unbroken = self._unbroken(take, within_filler=True)
+        taken = self._chosen(filler, self._options(take), unbroken)
+        if take.loops and not self._mixes(take):
+            taken += f" OR ({filler}.{take.flag} AND {unbroken})"
+        absence = self.course.takings[take.step].absence if take.waits else None
+        barred = ""
+        if absence is not None:
+            once_more = f" AND NOT {filler}.{take.flag}" if self._mixes(take) else ""
+            barred = f" AND NOT ({filler}.{absence}{once_more})"
+        return f"{take.taken} AND NOT ({taken}){barred}"
+
+    # What comes after it
+
+    def _last_of_steps(self, found: str) -> str:
+        """Each step's last event, out of all that may be it."""
+        columns: list[str] = []
+        for step in range(len(self.course.takings)):
+            takes = [take for take in self.takes if take.step == step]
+            candidates = [f"weir_looped_{takes[-1].index}"] if takes[-1].loops else []
+            candidates += [f"weir_taken_{take.index}" for take in reversed(takes)]
+            *cases, otherwise = candidates
+            whens = " ".join(f"WHEN {column} IS NOT NULL THEN {column}" for column in cases)
+            columns.append(f"{f'CASE {whens} ELSE {otherwise} END' if whens else otherwise} AS weir_event_{step}")
+        ends = [f"weir_taken_{index}" for index in sorted({0, len(self.takes) - 1})]
+        return f"SELECT {', '.join([*self.keys, *ends, *columns])}\nFROM {identifier(found)}"
+
+    def _ended(self, steps: str, found: str) -> tuple[list[str], str, list[Operator]]:
+        """The matches whose deadline passes without the absent event: matches joined with the anchors that are left."""
+        after = self.course.ending.after if self.course.ending is not None else None
+        anchor = 0 if after is None else max(take.index for take in self.takes if take.step == after)
+        behind = [take.flag for take in self.takes[anchor + 1 :] if not take.optional]
+        left = waiting(self.course, self.name, steps, self.takes[anchor].flag, behind)
+        columns = ", ".join([*(f"m.{key}" for key in self.keys), *self._measured("m.")])
+        same = " AND ".join(f"m.{key} = k.{key}" for key in self.keys)
+        place = f"m.weir_taken_{anchor}"
+        joined = (
+            f"SELECT {columns}\nFROM {identifier(found)} m\nJOIN {identifier(left.kept)} k ON {same}\n"
+            f"  AND m.weir_rowtime >= k.{TIME} AND m.weir_rowtime < k.{TIME} + {interval(self.course.within)}\n"
+            f"  AND k.{EVENT}.{PARTITION} = {place}.{PARTITION} AND k.{EVENT}.{OFFSET} = {place}.{OFFSET}"
+        )
+        ended = f"{self.name}_ended"
+        operator = Operator(name="deadline", columns=("weir_taken_0", POSITION))
+        return [*left.views, view(ended, joined)], ended, [*left.operators, operator]
+
+    def _measured(self, prefix: str) -> list[str]:
+        looped = [f"{prefix}weir_looped_{take.index}" for take in self.takes if take.loops]
+        return [*(f"{prefix}weir_taken_{take.index}" for take in self.takes), *looped]
