@@ -1,5 +1,7 @@
 """What the demo plays on: a folder that is up, in this process, and ways to wait for what happens there."""
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -59,23 +61,31 @@ class Stage:
         self._watcher.start()
 
     def down(self) -> None:
-        """Stop everything. Raises CommandError when something stays behind."""
-        self._stopping.set()
-        if self._watcher is not None:
-            self._watcher.join()
-        left = self.engine.stop(STOP_WITHIN)
-        if left or self.processes():
-            raise CommandError.failed(f"did not stop: {', '.join(left) or self.processes()}")
+        """Stop everything in order; what does not stop, or what nobody wants to wait for, at once.
 
-    def processes(self) -> list[int]:
-        """The ids of processes that were started for this folder and still run."""
+        Raises CommandError when something had to be killed.
+        """
+        self._stopping.set()
+        try:
+            self.engine.stop(STOP_WITHIN)
+        finally:  # interrupted again: then nothing is waited for
+            left = self.processes()
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+        if left:
+            raise CommandError.failed(f"{len(left)} processes did not stop and were killed")
+
+    def processes(self) -> list[psutil.Process]:
+        """What was started for this folder and still runs."""
         own = str(self.folder.resolve())
-        found = []
-        for process in psutil.process_iter(["cmdline"]):
-            command = process.info["cmdline"] or []
-            if any(own in part for part in command) and process.pid != psutil.Process().pid:
-                found.append(process.pid)
-        return found
+        return [
+            process
+            for process in psutil.process_iter(["cmdline", "status"])
+            if process.pid != os.getpid()
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+            and any(own in part for part in process.info["cmdline"] or ())
+        ]
 
     @property
     def names(self) -> tuple[str, ...]:

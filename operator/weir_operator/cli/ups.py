@@ -24,6 +24,8 @@ STOP_WITHIN: Final = 90.0
 """Seconds all jobs together get for their last savepoints."""
 LOOK_EVERY: Final = 5.0
 """Seconds after which the files are read although nothing said that they changed: not every file system says so."""
+ONE_WISH: Final = 1.0
+"""Seconds within which two signals are one: some senders signal the process and then its group."""
 _TICK: Final = 200
 
 
@@ -152,12 +154,14 @@ def _end(engine: Engine, watcher: Watcher, teller: Teller, leave_running: bool) 
 def _on_signals() -> threading.Event:
     """SIGINT and SIGTERM ask for the end; the second one takes it at once."""
     stopping = threading.Event()
+    asked_at = 0.0
 
-    def ask(number: int, _: object) -> None:
-        if stopping.is_set():
+    def ask(*_: object) -> None:
+        nonlocal asked_at
+        if stopping.is_set() and time.monotonic() - asked_at > ONE_WISH:
             raise KeyboardInterrupt
+        asked_at = asked_at or time.monotonic()
         stopping.set()
-        signal.signal(number, ask)
 
     signal.signal(signal.SIGINT, ask)
     signal.signal(signal.SIGTERM, ask)

@@ -24,7 +24,7 @@ def own(tmp_path: Path, kafka: str) -> Iterator[Weir]:
 def test_killed_it_leaves_the_job_running_and_the_next_takes_it_over(own: Weir) -> None:
     own.up()
     own.await_phase("Running", "taken-over")
-    job = own.object("taken-over")["status"]["job"]["id"]
+    job = own.resource("taken-over")["status"]["job"]["id"]
     launchers = {process.pid for process in own.processes() if "launcher" in " ".join(process.cmdline())}
     own.end(signal.SIGKILL)
     assert launchers <= set(psutil.pids())
@@ -32,7 +32,7 @@ def test_killed_it_leaves_the_job_running_and_the_next_takes_it_over(own: Weir) 
     own.up()
     own.await_said("taken over")
     own.await_phase("Running", "taken-over")
-    assert own.object("taken-over")["status"]["job"]["id"] == job
+    assert own.resource("taken-over")["status"]["job"]["id"] == job
     assert launchers <= set(psutil.pids())
 
     assert own.end(signal.SIGTERM) == 0, own.said()
@@ -42,6 +42,6 @@ def test_killed_it_leaves_the_job_running_and_the_next_takes_it_over(own: Weir) 
 
     own.up()
     own.await_phase("Running", "taken-over")
-    status = own.object("taken-over")["status"]
+    status = own.resource("taken-over")["status"]
     assert status["job"]["id"] != job
     assert status["job"]["restoredFrom"] == status["savepoint"]["location"]

@@ -22,7 +22,7 @@ def test_the_table_looks_as_kubectls(weir: Weir) -> None:
 
 
 def test_the_same_as_documents(weir: Weir) -> None:
-    document = weir.object()
+    document = weir.resource()
     assert document["kind"] == "StreamJob"
     assert document["status"]["phase"] == "Running"
     assert "kind: StreamJob" in weir("get", "sj/big-orders", "-o", "yaml").out
@@ -52,14 +52,14 @@ def test_its_log_is_flinks(weir: Weir) -> None:
 
 
 def test_plan_tells_what_a_change_would_keep_and_touches_nothing(weir: Weir) -> None:
-    before = weir.object()
+    before = weir.resource()
     answer = weir("plan", "-f", "-", stdin=big_orders().replace("> 100", "> 200"))
     assert answer.code == 0, answer.err
     assert "amount > 200" in answer.out
     assert "TableSourceScan" in answer.out
     assert re.search(r"source-orders +kept", answer.out)
     assert "keeps all state" in answer.out
-    assert weir.object()["metadata"] == before["metadata"]
+    assert weir.resource()["metadata"] == before["metadata"]
 
 
 def test_plan_of_a_change_that_loses_state_ends_with_4(weir: Weir) -> None:
@@ -94,7 +94,7 @@ def test_suspend_and_resume_edit_the_file_and_carry_on(weir: Weir) -> None:
     assert resumed.code == 0, resumed.err
     seen = wait_until(lambda: "while-suspended" in weir("tail", "big-orders", "--idle", "1s").out, 60, "the record")
     assert seen
-    assert weir.object()["status"]["savepoint"]["generation"] >= 2
+    assert weir.resource()["status"]["savepoint"]["generation"] >= 2
 
 
 def test_apply_and_delete_of_another_resource(weir: Weir) -> None:
@@ -112,14 +112,14 @@ def test_apply_and_delete_of_another_resource(weir: Weir) -> None:
 
 
 def test_a_broken_file_is_reported_with_its_place_and_stops_nothing(weir: Weir) -> None:
-    job = weir.object()["status"]["job"]["id"]
+    job = weir.resource()["status"]["job"]["id"]
     file = weir.folder / "big.yaml"
     before = file.read_text()
     file.write_text(before.replace("metadata: {name", "metadata: {name: [", 1))
     weir.await_said("big.yaml:4")
     file.write_text(before)
     weir.await_said("all files are fine again")
-    assert weir.object()["status"]["job"]["id"] == job
+    assert weir.resource()["status"]["job"]["id"] == job
 
 
 def test_a_second_weir_up_on_the_folder_is_refused(weir: Weir) -> None:

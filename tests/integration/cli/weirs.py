@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,6 @@ class Weir:
 
     folder: Path
     options: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -79,7 +78,7 @@ class Weir:
 
     def __call__(self, *arguments: str, stdin: str = "", timeout: float = 240) -> Answer:
         """Run a command on the folder; no answer may hold a traceback."""
-        return run(*arguments, stdin=stdin, timeout=timeout, WEIR_DIR=str(self.folder), **self.environment)
+        return run(*arguments, stdin=stdin, timeout=timeout, WEIR_DIR=str(self.folder))
 
     def up(self) -> None:
         """Start `weir up`; again after its end."""
@@ -96,7 +95,7 @@ class Weir:
         """Until it has said this."""
         self.wait(lambda: text in self.said(), deadline, f"weir up to say {text!r}")
 
-    def object(self, name: str = "big-orders") -> dict[str, Any]:
+    def resource(self, name: str = "big-orders") -> dict[str, Any]:
         """A resource with its status; empty while there is none."""
         answer = self("get", "all", name, "-o", "json")
         if answer.code != 0:
@@ -106,7 +105,7 @@ class Weir:
 
     def phase(self, name: str = "big-orders") -> str:
         """Its phase."""
-        return str(self.object(name).get("status", {}).get("phase"))
+        return str(self.resource(name).get("status", {}).get("phase"))
 
     def await_phase(self, phase: str, name: str = "big-orders", deadline: float = 200) -> None:
         """Until the resource is in this phase."""
