@@ -60,14 +60,16 @@ def counted(rest: FlinkRest, url: str, job_id: str, vertices: Iterable[str], tab
 
 def records(metrics: Mapping[str, float], tables: Mapping[str, Role]) -> Records:
     """Sums by role from operators' metrics, as in `Source__orders[1].numRecordsIn`. Pure."""
-    sources = {name.rpartition(".")[0] for name in metrics if name.startswith("Source__")}
-    writers = {name.rpartition(".")[0] for name in metrics if name.rpartition(".")[0].endswith("__Writer")}
+    # Operators' own metrics only, `<operator>.<metric>`: connectors repeat some of them in groups below.
+    operators = {name.partition(".")[0] for name in metrics if name.count(".") == 1}
+    sources = {operator for operator in operators if operator.startswith("Source__")}
+    writers = {operator for operator in operators if operator.endswith("__Writer")}
     sums: dict[Role, int | None] = {"out": None, "deadLetters": None, "late": None}
     for writer in writers:
         role = _role(writer, tables)
         sums[role] = (sums[role] or 0) + _largest(metrics, writer, ("numRecordsSend", "numRecordsIn"))
     read = [_largest(metrics, source, ("numRecordsIn", "numRecordsOut")) for source in sources]
-    pending = [value for name, value in metrics.items() if name.endswith(".pendingRecords")]
+    pending = [metrics[name] for operator in sources if (name := f"{operator}.pendingRecords") in metrics]
     return Records(
         in_=sum(read) if read else None,
         out=sums["out"],
