@@ -1,12 +1,14 @@
 """What is filled into a program's statements just before Flink sees them."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from weir_api.launchers import RevisionConfig
 
+# All properties of a Kafka client at once: a table's option for each key of the secret.
+_PROPERTIES: Final = re.compile(r"'properties\.\*' = '\$\{secret:([^:}']+):\*\}'")
 _VARIABLE: Final = re.compile(r"\$\{(weir|secret):([^}]*)\}")
 SECRET: Final = "***"
 
@@ -18,20 +20,32 @@ class UnknownVariableError(Exception):
 class Variables:
     """Fills in `${weir:...}` and `${secret:NAME:KEY}`, and takes secrets out of what is shown to people."""
 
-    def __init__(self, values: Mapping[str, str], secret: Callable[[str, str], str]) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        secret: Callable[[str, str], str],
+        keys: Callable[[str], Sequence[str]] = lambda _: (),
+    ) -> None:
         self._values = values
         self._secret = secret
+        self._keys = keys
         self._seen: set[str] = set()
 
     def fill(self, statement: str) -> str:
         """The statement with every variable replaced; raises UnknownVariableError."""
-        return _VARIABLE.sub(self._replace, statement)
+        return _VARIABLE.sub(self._replace, _PROPERTIES.sub(self._properties, statement))
 
     def redact(self, text: str) -> str:
         """The text without any secret that was filled in so far."""
         for secret in sorted(self._seen, key=len, reverse=True):
             text = text.replace(secret, SECRET)
         return text
+
+    def _properties(self, match: re.Match[str]) -> str:
+        keys = self._keys(match[1])
+        if not keys:
+            raise UnknownVariableError(f"secret '{match[1]}' has no keys: it needs one per Kafka client property")
+        return ", ".join(f"'properties.{_quoted(key)}' = '${{secret:{match[1]}:{key}}}'" for key in keys)
 
     def _replace(self, match: re.Match[str]) -> str:
         if match[1] == "weir":
@@ -69,4 +83,13 @@ def of_revision(config: RevisionConfig, secrets: Path | None) -> Variables:
         except OSError as error:
             raise UnknownVariableError(f"key '{key}' of secret '{name}' cannot be read: {error.strerror}") from error
 
-    return Variables(values, read)
+    def keys(name: str) -> Sequence[str]:
+        if secrets is None or name in ("", ".", "..") or "/" in name:
+            raise UnknownVariableError(f"secret '{name}' is not available here")
+        try:
+            # Kubernetes keeps what it swaps in behind names that start with two dots.
+            return sorted(path.name for path in (secrets / name).iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            raise UnknownVariableError(f"secret '{name}' cannot be read: {error.strerror}") from error
+
+    return Variables(values, read, keys)

@@ -54,3 +54,17 @@ def test_says_what_is_not_there(statement: str, message: str, tmp_path: Path) ->
 def test_says_that_no_secrets_are_there() -> None:
     with pytest.raises(UnknownVariableError, match="no secrets directory"):
         variables(None).fill("${secret:a:b}")
+
+
+def test_every_key_of_a_secret_becomes_a_property(tmp_path: Path) -> None:
+    (tmp_path / "login").mkdir()
+    (tmp_path / "login" / "sasl.jaas.config").write_text("it's secret\n")
+    (tmp_path / "login" / "security.protocol").write_text("SASL_SSL")
+    filling = variables(tmp_path)
+
+    filled = filling.fill("WITH ('a' = 'b', 'properties.*' = '${secret:login:*}')")
+
+    assert filled == (
+        "WITH ('a' = 'b', 'properties.sasl.jaas.config' = 'it''s secret', 'properties.security.protocol' = 'SASL_SSL')"
+    )
+    assert "it" not in filling.redact(filled).removeprefix("WITH")

@@ -1,0 +1,114 @@
+"""A source block as tables, views and inserts."""
+
+from typing import Any
+
+import pytest
+
+from weir_api.blocks import Source
+from weir_api.errors import SpecError
+from weir_operator.compiler import shapes, sources
+
+_FIELDS = {"id": "STRING", "at": "BIGINT"}
+_TIMESTAMP = {"field": "at", "unit": "s", "outOfOrderness": "20s", "idleAfter": "10s"}
+
+
+def source(**changes: Any) -> Source:
+    return Source.model_validate({"topic": "events", "fields": _FIELDS, "timestamp": _TIMESTAMP} | changes)
+
+
+def records_table(**changes: Any) -> str:
+    return sources.source_program("default", "shop", source(**changes)).tables[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({}, "'topic' = 'events'", id="topic"),
+        pytest.param({"topic": None, "topicPattern": "e.*"}, "'topic-pattern' = 'e.*'", id="topic-pattern"),
+        pytest.param({}, "'scan.startup.mode' = 'earliest-offset'", id="earliest"),
+        pytest.param({"startFrom": "latest"}, "'scan.startup.mode' = 'latest-offset'", id="latest"),
+        pytest.param(
+            {"startFrom": "2026-01-01T00:00:00Z"}, "'scan.startup.timestamp-millis' = '1767225600000'", id="instant"
+        ),
+        pytest.param({}, "'properties.group.id' = 'weir-default-shop'", id="group"),
+        pytest.param({}, "'scan.watermark.idle-timeout' = '10000 ms'", id="idle"),
+        pytest.param({}, "weir_time - INTERVAL '0 00:00:20.000'", id="disorder"),
+        pytest.param({"timestamp": {}}, "weir_time AS weir_at", id="own-time"),
+        pytest.param({}, "'properties.bootstrap.servers' = '${weir:bootstrapServers}'", id="the-operators-kafka"),
+        pytest.param({"bootstrapServers": "k:9092"}, "'properties.bootstrap.servers' = 'k:9092'", id="another-kafka"),
+        pytest.param(
+            {"authentication": {"secretRef": {"name": "login"}}}, "'properties.*' = '${secret:login:*}'", id="secret"
+        ),
+    ],
+)
+def test_the_records_table_says(changes: dict[str, Any], expected: str) -> None:
+    assert expected in records_table(**changes)
+
+
+def test_the_source_table_does_not_depend_on_where() -> None:
+    """So that a changed condition finds the offsets it left."""
+    assert records_table(where="id = 'a'") == records_table()
+
+
+def test_names_are_quoted() -> None:
+    parts = sources.source_program("default", "shop", source(fields={"a`b": "STRING", "it's": "INT", "at": "BIGINT"}))
+
+    assert "`a``b` STRING" in parts.tables[0]
+    assert "lax $[''it\\''s'']" in "".join(parts.tables)
+
+
+def test_where_is_checked_against_the_fields() -> None:
+    [check] = sources.source_program("default", "shop", source(where="id = 'a'")).checks
+
+    assert (check.path, check.condition, check.scope) == ("spec.source.where", True, "`shop_readable`")
+
+
+def test_topics_of_all_three_places() -> None:
+    topics = sources.source_program("default", "shop", source()).topics
+
+    assert [(topic.name, topic.role) for topic in topics] == [
+        ("events", "source"),
+        ("shop.dead-letters", "deadLetters"),
+        ("shop.late", "late"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        pytest.param({"fields": _FIELDS | {"x": "BYTES"}}, "spec.source.fields.x", "BYTES cannot be read", id="bytes"),
+        pytest.param(
+            {"fields": _FIELDS | {"x": "ARRAY<ROW<a INT>>"}}, "spec.source.fields.x", "cannot be read", id="nested"
+        ),
+        pytest.param({"where": "id = 'a'; DROP TABLE x"}, "spec.source.where", "';'", id="two-statements"),
+        pytest.param({"format": "avro"}, "spec.source.format", "avro", id="avro"),
+    ],
+)
+def test_what_cannot_be_compiled_is_named(changes: dict[str, Any], path: str, message: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        sources.source_program("default", "shop", source(**changes))
+
+    [error] = refused.value.errors
+    assert error.path == path
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    ("declared", "sql"),
+    [
+        ("decimal(12, 2)", "DECIMAL(12, 2)"),
+        ("TIMESTAMP(3) WITH LOCAL TIME ZONE", "TIMESTAMP_LTZ(3)"),
+        ("MAP<STRING, ARRAY<INT NOT NULL>> NOT NULL", "MAP<STRING, ARRAY<INT>>"),
+        ("ROW<a INT, `b c` ROW<d DOUBLE PRECISION 'note'>>", "ROW<`a` INT, `b c` ROW<`d` DOUBLE>>"),
+        ("INTEGER", "INT"),
+    ],
+)
+def test_shapes_read_types(declared: str, sql: str) -> None:
+    assert shapes.shape(declared).sql == sql
+
+
+def test_not_null_makes_a_field_required() -> None:
+    assert (
+        "`id` IS NOT NULL"
+        in sources.source_program("d", "shop", source(fields=_FIELDS | {"id": "STRING NOT NULL"})).tables[1]
+    )
