@@ -67,4 +67,4 @@ def test_every_key_of_a_secret_becomes_a_property(tmp_path: Path) -> None:
     assert filled == (
         "WITH ('a' = 'b', 'properties.sasl.jaas.config' = 'it''s secret', 'properties.security.protocol' = 'SASL_SSL')"
     )
-    assert "it" not in filling.redact(filled).removeprefix("WITH")
+    assert "it''s" not in filling.redact(filled)
