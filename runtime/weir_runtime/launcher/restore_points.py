@@ -1,5 +1,6 @@
 """Savepoints and retained checkpoints in a state directory, and from which of them a killed job goes on."""
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from weir_api.launchers import RestorePoint
 
 from .gateways import Gateway, JavaError, JavaObject, java_errors
 from .records import StartRecord
+
+LOGGER: Final = logging.getLogger(__name__)
 
 _CHECKPOINT: Final = re.compile(r"chk-([0-9]+)")
 _SAVEPOINT: Final = re.compile(r"savepoint-([0-9a-f]{6})-.+")
@@ -94,6 +97,18 @@ class StateDirectory:
         found += [self._snapshot(entry, "savepoint") for entry in savepoints]
         return [snapshot for snapshot in found if snapshot is not None]
 
+    def problem(self, location: str) -> str | None:
+        """Why nothing can be started from there, or None when its metadata can be read.
+
+        Flink would say no more than EOFException, and only after the job was submitted.
+        """
+        place = Entry(location.rstrip("/").removesuffix(f"/{_METADATA}"), "", True, 0, datetime.fromtimestamp(0, UTC))
+        if self._metadata(place) is None:
+            return f"there is no complete savepoint or checkpoint at {location}"
+        if self._snapshot(place, "savepoint") is None:
+            return f"the savepoint or checkpoint at {location} is damaged: its metadata cannot be read"
+        return None
+
     def _checkpoint_points(self) -> Iterator[RestorePoint]:
         for directory in self._list(f"{self._uri}/checkpoints"):
             for metadata, entry in self._checkpoints(directory.name):
@@ -152,7 +167,8 @@ class StateDirectory:
                     number=int(metadata.getCheckpointId()),
                     stops_job=properties is not None and bool(properties.isSynchronous()),
                 )
-        except JavaError:
+        except JavaError as error:
+            LOGGER.warning("%s cannot be read: %s", directory.path, error)
             return None
 
     def _list(self, uri: str) -> list[Entry]:

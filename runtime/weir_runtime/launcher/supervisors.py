@@ -140,6 +140,9 @@ class Supervisor:
         request = record.request
         start = Start(request.job_id, restore_from, request.ignore_unclaimed)
         try:
+            if restore_from is not None and (problem := self._state.problem(restore_from)) is not None:
+                self._fail(record, problem)
+                return
             if self._fresh != request.fresh:
                 self._planner.load(self._compilation.plan_with(request.fresh))
                 self._fresh = request.fresh
@@ -183,7 +186,7 @@ class Supervisor:
         running = job.all_running or self.board.answer.phase == "running"
         self.board.update(phase="running" if running else "starting", job=answer)
         current = self.board.record
-        if current is not None and not current.checkpointed and self._rest.has_checkpoint(answer.id):
+        if running and current is not None and not current.checkpointed and self._rest.has_checkpoint(answer.id):
             self.board.note(checkpointed=True)
         return False
 

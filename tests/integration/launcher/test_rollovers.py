@@ -88,17 +88,14 @@ def test_a_changed_program_goes_on_with_what_the_old_one_knew(
         (broken / "_metadata").write_bytes((broken / "_metadata").read_bytes()[:50])
         second.start(SECOND, broken.as_uri())
         (error,) = second.wait_for("failed").errors
-        assert "\n" not in error.message
-        assert error.message not in ("", "Flink gives no cause")
+        assert "is damaged" in error.message
 
         second.start(THIRD, savepoint)
         answer = second.wait_for("running")
         assert answer.job is not None
         assert answer.job.restored_from == savepoint
         kept = [row for row in after if row[1] % 2 == 0]
-        totals = running(before, int)
-        totals.update(running([*before, *kept], int) - totals)
-        wait_for_rows(kafka, sums, "total", totals)
+        wait_for_rows(kafka, sums, "total", running([*before, *kept], int))
         wait_for_rows(kafka, counts, "n", running(after, lambda _: 1))
 
         points = second.restore_points().points
