@@ -140,7 +140,7 @@ class Stage:
 
     def say(self, text: str, style: str = "") -> None:
         """A line of the story."""
-        self.console.print(Text(f"  {text}", style=style))
+        self.console.print(Text(f"  {text}" if text else "", style=style))
 
     def table(self) -> None:
         """The resources as `weir get` shows them."""
