@@ -83,19 +83,24 @@ class FlinkClient:
         # When all tasks of a job run since, by job and number of restarts: it takes a request per vertex to find out.
         self._running_since: dict[tuple[str, int], datetime] = {}
 
-    def job(self, url: str, job_id: str, tables: Mapping[str, Role] | None = None) -> JobObservation | None:
-        """The job; None when Flink does not answer or does not know it. With `tables`, also what it counts."""
+    def job(
+        self, url: str, job_id: str, tables: Mapping[str, Role] | None = None, brief: bool = False
+    ) -> JobObservation | None:
+        """The job; None when Flink does not answer or does not know it.
+
+        With `tables`, also what it counts; `brief` leaves restarts and checkpoints out.
+        """
         try:
             job = _Job.model_validate(self._rest.get(url, f"/jobs/{job_id}"))
             live = job.state not in ENDED
-            restarts = self._restarts(url, job_id) if live else 0
+            restarts = self._restarts(url, job_id) if live and not brief else 0
             return JobObservation(
                 id=job_id,
                 state=job.state,
                 started_at=_instant(job.started),
                 running_since=self._all_running(url, job_id, job, restarts) if live else None,
                 ended_at=None if live else _instant(job.timestamps.get(job.state, 0)),
-                checkpoints=self._checkpoints(url, job_id),
+                checkpoints=self._checkpoints(url, job_id) if live and not brief else 0,
                 restarts=restarts,
                 records=self._records(url, job_id, job, tables) if live and tables is not None else None,
             )

@@ -158,7 +158,9 @@ class LocalFleet:
             return None
         seen = None
         if answer.flink_url is not None:
-            seen = self._flink.job(answer.flink_url, answer.job.id, _tables(work) if watch.records else None)
+            seen = self._flink.job(
+                answer.flink_url, answer.job.id, _tables(work) if watch.records else None, watch.brief
+            )
         if seen is not None:
             return seen
         if answer.phase in ("ended", "failed"):  # in an earlier life of this process: Flink knows nothing of it now

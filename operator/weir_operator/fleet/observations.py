@@ -79,3 +79,8 @@ class Watch:
     """(revision, job id, trigger id) of the savepoint under way."""
     records: bool = False
     """Also count records: some more requests, so only when nothing is in a hurry."""
+
+    @property
+    def brief(self) -> bool:
+        """Whether only the state of jobs matters: every request adds to the time without one."""
+        return self.trigger is not None

@@ -15,7 +15,7 @@ from weir_operator.fleet.observations import Watch
 from weir_operator.fleet.store import Key, Store, StoredObject, utc_now
 
 from . import identities, rollover
-from .situations import SETTLED, Limits, Situation, Wanted
+from .situations import SETTLED, Limits, Situation, Step, Wanted
 from .specs import parsed
 
 LOGGER = logging.getLogger(__name__)
@@ -56,15 +56,15 @@ class Reconciler:
     fleet: Fleet
     now: Callable[[], datetime] = utc_now
     limits: Limits = field(default_factory=Limits)
+    steps_at_once: int = 3
+    """So many steps may follow each other, each on disk, without another look at the world."""
 
     def reconcile(self, stored: StoredObject, failures: Failures) -> Passed:
         """One pass. Raises StoreError when the status cannot be written; then nothing was done."""
         wanted = wanted_of(stored, self.fleet)
         seen = self.fleet.observe(stored.key, watch(stored.status))
         observed = replace(seen, failures=failures.messages, refused=failures.refused)
-        step = rollover.plan(Situation(wanted, stored.status, observed, self.now(), self.limits))
-        log_step(stored.key, stored.status, step.status)
-        self.store.write_status(stored.key, wanted.uid, step.status)
+        step = self._recorded(stored.key, Situation(wanted, stored.status, observed, self.now(), self.limits))
         after = failures
         for action in step.actions:
             after = self._act(stored.key, action, after)
@@ -72,6 +72,20 @@ class Reconciler:
                 return Passed(None, Failures())
         moved = step.status.rollover != stored.status.rollover
         return Passed(HURRY / 2 if moved else pace(step.status, step.actions), after)
+
+    def _recorded(self, key: Key, situation: Situation) -> Step:
+        """The next step, on disk. Steps that ask for nothing to be done follow each other on what was seen already.
+
+        So the time without a job does not grow by a look at the world for each of them.
+        """
+        for _ in range(self.steps_at_once):
+            step = rollover.plan(situation)
+            log_step(key, situation.status, step.status)
+            self.store.write_status(key, situation.wanted.uid, step.status)
+            if step.actions or step.status.rollover == situation.status.rollover:
+                break
+            situation = situation.recording(step.status)
+        return step
 
     def _act(self, key: Key, action: Action, failures: Failures) -> Failures:
         if (due := failures.retry_at.get(action.name)) is not None and self.now() < due:

@@ -56,7 +56,7 @@ class Story:
         stored = self.store.get(KEY)
         if stored is None:
             return False
-        reconciler = Reconciler(self.store, self.world, now=lambda: self.world.now)
+        reconciler = Reconciler(self.store, self.world, now=lambda: self.world.now, steps_at_once=1)
         self.failures = reconciler.reconcile(stored, self.failures).failures
         return True
 

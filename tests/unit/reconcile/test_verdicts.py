@@ -69,6 +69,31 @@ def test_source_of_another_topic_is_incompatible() -> None:
     assert fates(signature(SOURCE), after) == [("p.source-e", "incompatible", "topic changed: a -> b")]
 
 
+SINK = OperatorSignature(
+    uid="p.sink-o", type="stream-exec-sink", inputs=("ROW<`x` CHAR(3)>",), detail="connector=kafka topic=a"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "fate"),
+    [
+        pytest.param({"inputs": ("ROW<`x` CHAR(4), `y` INT>",)}, "kept", id="columns: no row is in its state"),
+        pytest.param({"detail": "connector=kafka topic=b"}, "kept", id="topic: its transactions are closed"),
+        pytest.param({"detail": "connector=upsert-kafka topic=a"}, "incompatible", id="connector"),
+        pytest.param({"detail": "connector=kafka topic=a path=/b"}, "incompatible", id="path: open files lie there"),
+        pytest.param({"states": ("sinkMaterializeState",)}, "incompatible", id="begins to keep rows"),
+    ],
+)
+def test_a_sink_keeps_no_rows_unless_it_says_so(change: dict[str, object], fate: str) -> None:
+    assert [found for _, found, _ in fates(signature(SINK), signature(SINK.model_copy(update=change)))] == [fate]
+
+
+def test_a_sink_that_keeps_rows_is_judged_by_them() -> None:
+    keeping = SINK.model_copy(update={"states": ("sinkMaterializeState",)})
+    other = keeping.model_copy(update={"inputs": ("ROW<`x` CHAR(4)>",)})
+    assert [fate for _, fate, _ in fates(signature(keeping), signature(other))] == ["incompatible"]
+
+
 def test_order_of_states_and_operators_does_not_matter() -> None:
     turned = JOIN.model_copy(update={"states": ("right-state", "left-state")})
     assert fates(signature(SOURCE, JOIN), signature(turned, SOURCE)) == [
