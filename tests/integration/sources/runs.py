@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +45,22 @@ def write(servers: str, topic: str, values: Iterable[bytes | None], partition: i
     assert producer.flush(30) == 0
 
 
-def run(
-    directory: Path,
-    servers: str,
-    name: str,
-    source: Source,
-    required: tuple[str, ...] = (),
-    settings: Mapping[str, str] | None = None,
-) -> Outcome:
+@dataclass(frozen=True)
+class Job:
+    """A source to run over what is in its topic now."""
+
+    directory: Path
+    servers: str
+    name: str
+    source: Source
+    required: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def run(job: Job) -> Outcome:
     """Everything in the source's topic now, through the source's program and a sink for the events view."""
-    parts = sources.source_program("default", name, source, required_fields=required, delivery="atLeastOnce")
+    directory, servers, name, source = job.directory, job.servers, job.name, job.source
+    parts = sources.source_program("default", name, source, required_fields=job.required, delivery="atLeastOnce")
     columns = {field: kind.replace("NOT NULL", "") for field, kind in source.fields.items()}
     columns |= {"weir_time": "TIMESTAMP_LTZ(3)", "weir_partition": "INT", "weir_offset": "BIGINT"}
     sink = Sink(topic=f"{name}.events")
@@ -66,14 +72,14 @@ def run(
             *(each.sql for each in parts.inserts),
             f"INSERT INTO seen_events SELECT * FROM {parts.events_view}",
         ],
-        "settings": {"table.local-time-zone": "UTC", "parallelism.default": "1", **(settings or {})},
+        "settings": {"table.local-time-zone": "UTC", "parallelism.default": "1", **job.settings},
         "jars": [str(jar) for jar in artifacts.connector_jars()],
     }
     path = directory / "program.json"
     path.write_text(json.dumps(program))
     environment = os.environ | {"JAVA_HOME": str(java.java_home())}
     done = subprocess.run(
-        [sys.executable, str(_BOUNDED_JOB), str(path)], env=environment, capture_output=True, text=True, timeout=280,
+        [sys.executable, str(_BOUNDED_JOB), str(path)], env=environment, capture_output=True, text=True, timeout=900,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, _first_lines(done.stderr)
