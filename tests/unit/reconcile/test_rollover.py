@@ -311,6 +311,37 @@ def test_never_empty_where_state_is_expected(story: Story) -> None:
     assert story.is_in("Running") and order is not None and order.restore_from == named
 
 
+def test_a_corrupted_savepoint_waits_for_a_person(story: Story) -> None:
+    story.apply()
+    story.rest()
+    story.apply(suspended=True)
+    story.rest()
+    assert story.status.savepoint is not None
+    story.world.corrupted = {story.status.savepoint.location}
+    story.apply()
+    story.rest(40)
+    assert story.is_in("Failed") and not story.world.live_jobs()
+    assert story.said("StateSafe") == ("False", "ManualRestoreRequired")
+    story.world.committed = 0  # the person takes the blame for what is written twice
+    named = next(place for place, point in story.world.points.items() if point.kind == "checkpoint")
+    story.apply(annotations={"weir.dev/restore-from": named})
+    story.rest(120)
+    order = story.running().order
+    assert story.is_in("Running") and order is not None and order.restore_from == named
+
+
+def test_a_savepoint_corrupted_under_a_change_waits_for_a_person(story: Story) -> None:
+    story.apply()
+    story.rest()
+    story.apply(number=1)
+    story.until("Saved")
+    assert story.status.savepoint is not None
+    story.world.corrupted = {story.status.savepoint.location}
+    story.rest(60)
+    assert story.is_in("Failed", "RollingBack") and not story.world.live_jobs()
+    assert story.said("StateSafe") == ("False", "ManualRestoreRequired")
+
+
 def test_a_job_that_flink_gives_up_can_be_replaced_without_a_savepoint(story: Story) -> None:
     story.apply()
     story.rest()

@@ -128,6 +128,7 @@ class World:
     savepoints_fail: bool = False
     taken: dict[str, int] = field(default_factory=dict)
     topics_ready: set[str] = field(default_factory=set)
+    corrupted: set[str] = field(default_factory=set)
     forgotten: bool = False
 
     # --- what time brings -------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class World:
         assert order is not None
         position = 0
         if order.restore_from is not None:
-            if order.restore_from not in self.points:
+            if order.restore_from not in self.points or order.restore_from in self.corrupted:
                 self._fail(process)
                 return
             position = self.points[order.restore_from].position
