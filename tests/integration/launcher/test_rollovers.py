@@ -18,6 +18,10 @@ from .configs import COUNTS, SUMS, config, tables
 from .processes import DEADLINE, LauncherProcess, Refused
 
 TopicFactory = Callable[..., str]
+
+# Several JVMs start in turn, each taking fifteen seconds of one core's time.
+pytestmark = pytest.mark.timeout(600)
+
 Row = tuple[str, int, int]
 
 FIRST, SECOND, THIRD = "1" * 32, "2" * 32, "3" * 32
