@@ -24,9 +24,9 @@ def apply(
     directory: Folder = None,
 ) -> None:
     """Write resources into the folder, over those of the same name. Nothing is written if anything is wrong."""
-    from . import folders, orders
+    from . import orders, places
 
-    orders.apply(folders.find(directory), files, wait, timeout)
+    orders.apply(places.find(directory), files, wait, timeout)
 
 
 def suspend(
@@ -37,9 +37,9 @@ def suspend(
     directory: Folder = None,
 ) -> None:
     """Stop a resource with a savepoint and keep everything (writes `suspended: true` into its file)."""
-    from . import folders, orders
+    from . import orders, places
 
-    orders.suspend(folders.find(directory), name, namespace, True, wait=wait, timeout=timeout)
+    orders.suspend(places.find(directory), name, namespace, True, wait=wait, timeout=timeout)
 
 
 def resume(
@@ -50,9 +50,9 @@ def resume(
     directory: Folder = None,
 ) -> None:
     """Let a suspended resource go on from its savepoint (writes `suspended: false`)."""
-    from . import folders, orders
+    from . import orders, places
 
-    orders.suspend(folders.find(directory), name, namespace, False, wait=wait, timeout=timeout)
+    orders.suspend(places.find(directory), name, namespace, False, wait=wait, timeout=timeout)
 
 
 def delete(
@@ -63,9 +63,9 @@ def delete(
     directory: Folder = None,
 ) -> None:
     """Remove a resource from its file (the file, when nothing else is in it): a last savepoint, then it stops."""
-    from . import folders, orders
+    from . import orders, places
 
-    orders.delete(folders.find(directory), name, namespace, wait, timeout)
+    orders.delete(places.find(directory), name, namespace, wait, timeout)
 
 
 def register(app: typer.Typer) -> None:

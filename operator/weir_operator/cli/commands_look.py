@@ -34,23 +34,23 @@ def get(
     directory: Folder = None,
 ) -> None:
     """List resources and how they are."""
-    from . import folders, looks
+    from . import looks, places
 
-    looks.get(folders.find(directory), kind, name, namespace, form=output.value, watch=watch)
+    looks.get(places.find(directory), kind, name, namespace, form=output.value, watch=watch)
 
 
 def describe(name: ResourceName, namespace: Namespace = None, directory: Folder = None) -> None:
     """Show all about one resource: conditions, the last rollover step by step, what it did to state."""
-    from . import folders, looks
+    from . import looks, places
 
-    looks.describe(folders.find(directory), name, namespace)
+    looks.describe(places.find(directory), name, namespace)
 
 
 def savepoints(name: ResourceName, namespace: Namespace = None, directory: Folder = None) -> None:
     """List the savepoints and checkpoints a resource could start from, newest first."""
-    from . import folders, looks
+    from . import looks, places
 
-    looks.savepoints(folders.find(directory), name, namespace)
+    looks.savepoints(places.find(directory), name, namespace)
 
 
 def logs(
@@ -63,9 +63,9 @@ def logs(
     directory: Folder = None,
 ) -> None:
     """Print the log of a resource's Flink process."""
-    from . import folders, looks
+    from . import looks, places
 
-    looks.logs(folders.find(directory), name, namespace, follow, lines)
+    looks.logs(places.find(directory), name, namespace, follow, lines)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,6 @@ from weir_api.resources import Resource, parse
 
 from .failures import CommandError, Exit
 
-STATE = ".weir"
 SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -44,25 +43,6 @@ class Contents:
     written: tuple[Written, ...] = ()
     problems: tuple[str, ...] = ()
     broken: frozenset[Path] = frozenset()
-
-
-def find(given: Path | None) -> Path:
-    """The folder commands work on: the one given (`--dir`, WEIR_DIR), else the nearest one upwards with a `.weir`.
-
-    Raises CommandError (not found).
-    """
-    if given is not None:
-        if not given.is_dir():
-            raise CommandError.not_found(f"{given} is no directory", "name the folder that `weir up` was given")
-        return given
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / STATE).is_dir():
-            return folder
-    raise CommandError.not_found(
-        f"neither {here} nor a folder above it has been brought up",
-        "run `weir up DIR` first, or name the folder with --dir or WEIR_DIR",
-    )
 
 
 def files(folder: Path) -> tuple[Path, ...]:

@@ -20,7 +20,7 @@ from ..fleet.local import LauncherEnvironment
 from ..fleet.store import Key, StoredObject
 from ..reconcile import verdicts
 from ..reconcile.resources import STREAMJOB
-from . import consoles, descriptions, folders, objects, orders, sessions
+from . import consoles, descriptions, folders, objects, orders, places, sessions
 from .engines import translated
 from .failures import CommandError, Exit
 from .tellers import Teller
@@ -84,9 +84,7 @@ def sql(directory: Path | None, name: str | None, namespace: str | None, files: 
     """Print the SQL of resources in files, or of one that is up."""
     if (name is None) == (not files):
         raise CommandError.usage("name a resource, or give files with -f")
-    programs = (
-        _of_files(files) if name is None else [_of_folder(folders.find(directory), objects.name(name, namespace))]
-    )
+    programs = _of_files(files) if name is None else [_of_folder(places.find(directory), objects.name(name, namespace))]
     for program in programs:
         title = [f"-- {program.title}"] if len(programs) > 1 else []
         consoles.print_lines(*title, *statements(program.spec))
@@ -146,7 +144,7 @@ def _refusal(problems: Sequence[str]) -> CommandError:
 def _folder(directory: Path | None) -> Path | None:
     """The folder that is up, if any: without one, nothing runs."""
     try:
-        return folders.find(directory)
+        return places.find(directory)
     except CommandError:
         if directory is not None:
             raise

@@ -14,8 +14,9 @@ from weir_api.base import Model
 from ..fleet import locks
 from ..fleet.directories import Directories
 from ..fleet.store import WriteError, write_atomically
+from . import places
 from .failures import CommandError
-from .folders import STATE
+from .places import STATE
 
 RECORD: Final = "up.json"
 
@@ -91,9 +92,8 @@ def bootstrap_servers(folder: Path | None, given: str | None) -> str:
     if given is not None:
         return given
     from ..fleet import broker  # noqa: PLC0415 - pays for librdkafka only where it is needed
-    from . import folders  # noqa: PLC0415
 
-    found = folders.find(folder)
+    found = places.find(folder)
     session = last(found)
     if session is not None and not session.embedded:
         return session.bootstrap_servers

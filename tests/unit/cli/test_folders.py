@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weir_operator.cli import folders
+from weir_operator.cli import folders, places
 from weir_operator.cli.failures import CommandError, Exit
 
 PATTERN = """\
@@ -96,7 +96,7 @@ def test_the_nearest_folder_upwards_that_is_up_is_meant(tmp_path: Path, monkeypa
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
     with pytest.raises(CommandError) as refused:
-        folders.find(None)
+        places.find(None)
     assert refused.value.code == Exit.NOT_FOUND
     (tmp_path / ".weir").mkdir()
-    assert folders.find(None) == tmp_path
+    assert places.find(None) == tmp_path
