@@ -86,6 +86,8 @@ def _given_up(situation: Situation) -> bool:
 def _runs(situation: Situation) -> bool:
     job = situation.status.job
     seen = situation.job(job.id) if job else None
+    if job is not None and seen is None:  # Flink is too busy to answer; its launcher knows as well
+        return situation.told(job) and situation.phase(job.revision) == "running"
     return seen is not None and seen.running_since is not None
 
 
