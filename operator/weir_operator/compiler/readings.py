@@ -13,7 +13,6 @@ from .shapes import Shape
 from .times import instant
 
 _GREATEST = {"DOUBLE": "1.7976931348623157E308", "FLOAT": "3.4028234663852886E38"}
-_WIDE = "DECIMAL(38, 10)"
 # As JSON writes numbers. Flink's casts take more: blanks around, 1d, NaN, digits of other scripts.
 _NUMBER = "^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
 _DAY = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
@@ -63,10 +62,11 @@ def _text(shape: Shape, field: str) -> Reading:
 
 def _integer(shape: Shape, field: str) -> Reading:
     direct = f"TRY_CAST({field} AS {shape.name})"
-    wide = f"TRY_CAST({field} AS {_WIDE})"
-    whole = f"SPLIT_INDEX(CAST({wide} AS STRING), '.', 0)"
-    from_wide = f"CASE WHEN {wide} = TRY_CAST({whole} AS DECIMAL(38, 0)) THEN TRY_CAST({whole} AS {shape.name}) END"
-    value = f"CASE WHEN {direct} IS NULL OR POSITION('.' IN {field}) > 0 THEN {from_wide} ELSE {direct} END"
+    wide = f"CAST(TRY_CAST({field} AS DECIMAL(38, 10)) AS STRING)"
+    from_wide = f"CASE WHEN {wide} LIKE '%.0000000000' THEN TRY_CAST(SPLIT_INDEX({wide}, '.', 0) AS {shape.name}) END"
+    # The cast cuts 1.5 to 1 and does not know 1E3.
+    written_out = f"{field} NOT LIKE '%.%' AND {field} NOT LIKE '%E%' AND {field} NOT LIKE '%e%'"
+    value = f"CASE WHEN {written_out} THEN {direct} ELSE {from_wide} END"
     digits = {"BIGINT": 18, "INT": 9, "SMALLINT": 4, "TINYINT": 2}[shape.name]
     return Reading(value, _number(field, f"({value}) IS NOT NULL"), f"-?[0-9]{{1,{digits}}}")
 

@@ -3,10 +3,6 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# What TIMESTAMP_LTZ(3) holds: years 1 to 9999.
-_EARLIEST_MILLISECONDS: Final = -62_135_596_800_000
-_LATEST_MILLISECONDS: Final = 253_402_300_799_999
-
 _LOCAL: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?$"
 _OFFSET: Final = "[+-][0-9]{2}:?[0-9]{2}$"
 
@@ -53,9 +49,9 @@ def instant(field: str) -> Instant:
 
 
 def epoch(number: str, unit: Literal["ms", "s"]) -> Instant:
-    """An instant from SQL for a whole number (BIGINT) of milliseconds or seconds since 1970."""
-    factor = {"ms": 1, "s": 1000}[unit]
-    inside = f"({number}) BETWEEN {_EARLIEST_MILLISECONDS // factor} AND {_LATEST_MILLISECONDS // factor}"
-    scaled = f"({number})" if factor == 1 else f"({number}) * {factor}"
-    value = f"CASE WHEN {inside} THEN TO_TIMESTAMP_LTZ({scaled}, 3) END"
-    return Instant(value, f"[0-9]{{1,{14 if unit == 'ms' else 11}}}")
+    """An instant from SQL for a whole number (BIGINT) of milliseconds or seconds since 1970.
+
+    NULL outside the years 1 to 9999.
+    """
+    precision, digits = {"ms": (3, 14), "s": (0, 11)}[unit]
+    return Instant(f"TO_TIMESTAMP_LTZ({number}, {precision})", f"[0-9]{{1,{digits}}}")

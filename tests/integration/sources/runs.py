@@ -55,6 +55,7 @@ class Job:
     source: Source
     required: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
+    select: str = "SELECT * FROM {events}"
 
 
 def run(job: Job) -> Outcome:
@@ -70,7 +71,7 @@ def run(job: Job) -> Outcome:
         "statements": [_bounded(each, servers) for each in (*parts.tables, table)],
         "inserts": [
             *(each.sql for each in parts.inserts),
-            f"INSERT INTO seen_events SELECT * FROM {parts.events_view}",
+            f"INSERT INTO seen_events {job.select.format(events=parts.events_view)}",
         ],
         "settings": {"table.local-time-zone": "UTC", "parallelism.default": "1", **job.settings},
         "jars": [str(jar) for jar in artifacts.connector_jars()],

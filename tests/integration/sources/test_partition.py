@@ -37,6 +37,7 @@ _UNREADABLE = {
     b'{"id":"a"}': "field 'at' is missing or null",
     b'{"id":"a","at":"abc"}': "field 'at' is no BIGINT",
     b'{"id":"a","at":1700000000.5}': "field 'at' is no BIGINT",
+    b'{"id":"a","at":1700000000.2}': "field 'at' is no BIGINT",
     b'{"id":"a","at":99999999999999999999}': "field 'at' is no BIGINT",
     b'{"id":"a","at":253402300800}': "field 'at' is not a time in s",
     b'{"id":"a","at":1700000000,"at":"x"}': "field 'at' is no BIGINT",
