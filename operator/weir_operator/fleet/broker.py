@@ -156,13 +156,20 @@ def _start(
     broker_files.write(directory, HOST, port, free_port())
     command = broker_files.command(runtime, jars, directory, heap_megabytes)
     if not (directory / "data" / "meta.properties").exists():  # the last file that formatting writes
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        formatting = _spawn([*command, *broker_files.format_arguments(directory, cluster)], directory / "broker.log")
+        arguments = broker_files.format_arguments(directory, _cluster_id())
+        formatting = _spawn([*command, *arguments], directory / "broker.log")
         if formatting.wait(deadline) != 0:
             raise BrokerError(f"Kafka cannot prepare {directory / 'data'}: {_last_error(directory)}")
     process = _spawn([*command, *broker_files.run_arguments(directory)], directory / "broker.log")
     _write_record(directory, Record(port=port, pid=process.pid, created_at=process.create_time()))
     return _ready(Broker(directory, port, process), deadline)
+
+
+def _cluster_id() -> str:
+    """A new cluster's id: a UUID in Kafka's base64. Never one that begins like an option of the command line."""
+    while (drawn := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return drawn
 
 
 def _spawn(command: list[str], log: Path) -> psutil.Process:
