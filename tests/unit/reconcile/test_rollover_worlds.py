@@ -225,7 +225,7 @@ class Rollovers(RuleBasedStateMachine):
             stored = self.store.get(KEY)
             after = stored and (stored.status.phase, stored.status.rollover, stored.status.conditions)
             quiet, before = (quiet + 1, before) if after == before else (0, after)
-            if quiet > 90:  # longer than any back-off: nothing more will come
+            if quiet > 220:  # longer than any back-off and deadline: nothing more will come
                 break
         stored = self.store.get(KEY)
         if self.deleted:
