@@ -2,7 +2,7 @@
 
 from weir_api.statuses import Status
 from weir_operator.fleet.actions import EnsureTopics
-from weir_operator.fleet.observations import ENDED
+from weir_operator.fleet.observations import ENDED, JobObservation
 
 from . import identities, restores, running, starting, verdicts
 from .situations import Situation, Step, enter, noted
@@ -104,7 +104,15 @@ def save(situation: Situation) -> Step:
         return Step(enter(situation, "Abandoning"))
     if rollover.step != "BackingOff":
         return Step(enter(situation, "BackingOff", message="the job does not run"))
-    return attempt_again(situation, f"the job is {seen.state} and cannot be saved") if seen else Step(situation.status)
+    if seen is None or _coming_up(situation, seen):
+        return Step(situation.status)
+    return attempt_again(situation, f"the job is {seen.state} and cannot be saved")
+
+
+def _coming_up(situation: Situation, seen: JobObservation) -> bool:
+    """Whether its tasks are only being started: a wait, not a failure, unless it takes for ever."""
+    began = situation.rollover.history[-1].at
+    return seen.state in ("INITIALIZING", "CREATED", "RUNNING") and situation.now < began + situation.limits.stable
 
 
 def attempt_again(situation: Situation, why: str) -> Step:
