@@ -41,6 +41,10 @@ class RecordFormat(Protocol):
         """SQL over that table: TRUE where the value has fields at all."""
         ...
 
+    def timed(self) -> str:
+        """SQL over that table: TRUE where the timestamp field's text may be asked for event time."""
+        ...
+
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """Statements that end in the view `<name>_unread`.
 

@@ -134,7 +134,7 @@ def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> st
     if source.timestamp.field is None:
         return "weir_at"
     value = time_reading(source, fields, {field.name: record.field_text(field) for field in fields}).value
-    return value if record.shaped() == "TRUE" else f"CASE WHEN {record.shaped()} THEN {value} END"
+    return value if record.timed() == "TRUE" else f"CASE WHEN {record.timed()} THEN {value} END"
 
 
 def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, ...], condition: str = "TRUE") -> str:
