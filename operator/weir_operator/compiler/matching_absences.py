@@ -4,7 +4,7 @@ The outer join here is the only operator that waits for the watermark, and its i
 passes a deadline exactly when event time does: a join before it would hold the watermark back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from weir_api.streamjobs import Operator
@@ -22,8 +22,12 @@ class Waiting:
     operators: tuple[Operator, ...]
 
 
-def ends_after(course: Course, name: str, steps: str, behind: Sequence[str]) -> tuple[tuple[str, ...], str]:
+def ends_after(
+    course: Course, name: str, steps: str, behind: Sequence[str], anchor: str | None = None
+) -> tuple[tuple[str, ...], str]:
     """Views that end in the end events with `weir_reach`: they end the wait of every attempt opened before it.
+
+    The first view, `<name>_reach_0`, has the events with the flag `anchor` as well, with their ROWs.
 
     `behind`: the flags of the events that must come between the event the deadline counts from and the end event, in
     order. An attempt that has a later `weir_reach` is complete by then, or it is no match at all.
@@ -32,33 +36,44 @@ def ends_after(course: Course, name: str, steps: str, behind: Sequence[str]) -> 
     assert ending is not None
     keys = ", ".join(identifier(key) for key in course.keys)
     rows, before, views = identifier(steps), POSITION, []
-    for stage, (flag, following) in enumerate(zip(behind, [*behind, ending.flag][1:], strict=True)):
-        stage_name = f"{name}_reach_{stage}"
-        views.append(view(stage_name, _stage(course, rows, (flag, following), before, stage)))
-        rows, before = identifier(stage_name), f"weir_reach_{stage}"
+    carried = [*course.flags, *([EVENT] if anchor else [])]
+    for stage, flag in enumerate(behind):
+        wanted = dict.fromkeys([*behind[stage:], ending.flag, *([anchor] if anchor and stage == 0 else [])])
+        columns = ", ".join([keys, TIME, POSITION, *carried])
+        query = _stage(course, rows, columns=columns, flag=flag, before=before, stage=stage, wanted=wanted)
+        views.append(view(f"{name}_reach_{stage}", query))
+        rows, before, carried = identifier(f"{name}_reach_{stage}"), f"weir_reach_{stage}", [*course.flags]
     columns = f"{keys}, {TIME}, {before} AS weir_reach"
     views.append(view(f"{name}_ends", f"SELECT {columns}\nFROM {rows}\nWHERE {ending.flag}"))
     return tuple(views), f"{name}_ends"
 
 
-def _stage(course: Course, rows: str, flags: tuple[str, str], before: str, stage: int) -> str:
-    """For each event with the second flag: what the last event with the first flag before it reaches back to."""
-    flag, following = flags
+def _stage(
+    course: Course, rows: str, *, columns: str, flag: str, before: str, stage: int, wanted: Iterable[str]
+) -> str:
+    """The wanted events, each with what the last event with the flag before it reaches back to."""
     keys = ", ".join(identifier(key) for key in course.keys)
-    all_flags = ", ".join(course.flags)
     window = f"PARTITION BY {keys} ORDER BY {TIME} RANGE BETWEEN {interval(course.within)} PRECEDING AND CURRENT ROW"
     nowhere = f"CAST(-1E37 AS {POSITION_TYPE})"
-    kept = (
-        f"SELECT {keys}, {TIME}, {POSITION}, {all_flags},\n"
-        f"  ARRAY_AGG(CASE WHEN {flag} THEN {POSITION} END) IGNORE NULLS OVER w AS weir_places,\n"
-        f"  ARRAY_AGG(CASE WHEN {flag} THEN COALESCE({before}, {nowhere}) END) IGNORE NULLS OVER w AS weir_reaches\n"
-        f"FROM {rows} WHERE {flag} OR {following} WINDOW w AS ({window})"
-    )
     ordered = f"ARRAY_SORT(ARRAY_DISTINCT(ARRAY_APPEND(weir_places, {POSITION})))"
     last = f"{ordered}[ARRAY_POSITION({ordered}, {POSITION}) - 1]"
     return (
-        f"SELECT {keys}, {TIME}, {POSITION}, {all_flags},\n"
-        f"  weir_reaches[ARRAY_POSITION(weir_places, {last})] AS weir_reach_{stage}\nFROM ({kept})"
+        f"SELECT {columns},\n  weir_reaches[ARRAY_POSITION(weir_places, {last})] AS weir_reach_{stage}\n"
+        f"FROM (SELECT {columns},\n"
+        f"  ARRAY_AGG(CASE WHEN {flag} THEN {POSITION} END) IGNORE NULLS OVER w AS weir_places,\n"
+        f"  ARRAY_AGG(CASE WHEN {flag} THEN COALESCE({before}, {nowhere}) END) IGNORE NULLS OVER w AS weir_reaches\n"
+        f"FROM {rows} WHERE {' OR '.join(wanted)} WINDOW w AS ({window}))"
+    )
+
+
+def in_order(columns: str, ordered: str, steps: str, flag: str) -> str:
+    """A query of the events with this flag that gives them in the order of their time.
+
+    What comes out of an event-time OVER is sorted; but an OVER drops what is not after 1970.
+    """
+    return (
+        f"SELECT {columns} FROM {ordered} WHERE {flag}\nUNION ALL"
+        f" SELECT {columns} FROM {steps} WHERE {TIME} <= TO_TIMESTAMP_LTZ(0, 3) AND {flag}"
     )
 
 
@@ -76,11 +91,14 @@ def kept_view(course: Course, name: str, anchors: str, ends: str) -> Iterator[st
 
 
 def waiting(course: Course, name: str, steps: str, anchor: str, behind: Sequence[str]) -> Waiting:
-    """The whole of it, for a plan that has no predecessors of its own: `anchor` is the flag of the first event."""
-    views, ends = ends_after(course, name, steps, behind)
+    """The whole of it, for a plan that has no predecessors of its own: `anchor` is the flag of the first event.
+
+    There must be events `behind` the anchor.
+    """
+    views, ends = ends_after(course, name, steps, behind, anchor)
     keys = ", ".join(identifier(key) for key in course.keys)
-    none = f"CAST(NULL AS {POSITION_TYPE}) AS weir_before"
-    anchors = f"SELECT {keys}, {TIME}, {POSITION}, {EVENT}, {none} FROM {identifier(steps)} WHERE {anchor}"
+    columns = f"{keys}, {TIME}, {POSITION}, {EVENT}, CAST(NULL AS {POSITION_TYPE}) AS weir_before"
+    anchors = in_order(columns, identifier(f"{name}_reach_0"), identifier(steps), anchor)
     kept = f"{name}_kept"
     operators = [Operator(name=f"reach-{stage}", columns=("w0$o0", "w0$o1")) for stage in range(len(behind))]
     absence = Operator(name="absence", columns=(EVENT, "weir_reach"))

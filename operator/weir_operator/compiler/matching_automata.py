@@ -15,7 +15,7 @@ from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
 from .matching_absences import waiting
-from .matchings import EVENT, OFFSET, PARTITION, POSITION, TIME, Course, Plan, conclusion, steps_view, view
+from .matchings import EVENT, OFFSET, PARTITION, POSITION, TIME, Course, Plan, conclusion, position, steps_view, view
 
 _LONGEST = 200  # variables that take events; the automaton and its generated code grow with them
 
@@ -270,6 +270,8 @@ class _Automaton:
         after = self.course.ending.after if self.course.ending is not None else None
         anchor = 0 if after is None else max(take.index for take in self.takes if take.step == after)
         behind = [take.flag for take in self.takes[anchor + 1 :] if not take.optional]
+        if not behind:
+            return self._ended_at_once(steps, found)
         left = waiting(self.course, self.name, steps, self.takes[anchor].flag, behind)
         columns = ", ".join([*(f"m.{key}" for key in self.keys), *self._measured("m.")])
         same = " AND ".join(f"m.{key} = k.{key}" for key in self.keys)
@@ -282,6 +284,21 @@ class _Automaton:
         ended = f"{self.name}_ended"
         operator = Operator(name="deadline", columns=("weir_taken_0", POSITION))
         return [*left.views, view(ended, joined)], ended, [*left.operators, operator]
+
+    def _ended_at_once(self, steps: str, found: str) -> tuple[list[str], str, list[Operator]]:
+        """The same where the deadline counts from the last event, at whose time a match comes out."""
+        ending, ended = self.course.ending, f"{self.name}_ended"
+        columns = ", ".join([*(f"m.{key}" for key in self.keys), *self._measured("m.")])
+        same = " AND ".join(f"m.{key} = e.{key}" for key in self.keys)
+        place = position(f"m.weir_taken_{len(self.takes) - 1}.")
+        found_rows = f"(SELECT *, {place} AS weir_place FROM {identifier(found)} m)"
+        ends = f"(SELECT * FROM {identifier(steps)} WHERE {ending.flag if ending else 'FALSE'})"
+        joined = (
+            f"SELECT {columns}\nFROM {found_rows} m\nLEFT JOIN {ends} e ON {same}\n"
+            f"  AND e.{TIME} >= m.weir_rowtime AND e.{TIME} < m.weir_rowtime + {interval(self.course.within)}\n"
+            f"  AND m.weir_place < e.{POSITION}\nWHERE e.{POSITION} IS NULL"
+        )
+        return [view(ended, joined)], ended, [Operator(name="absence", columns=("weir_place", POSITION))]
 
     def _measured(self, prefix: str) -> list[str]:
         looped = [f"{prefix}weir_looped_{take.index}" for take in self.takes if take.loops]

@@ -17,7 +17,7 @@ from weir_api.patterns import Contiguity
 from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
-from .matching_absences import ends_after, kept_view
+from .matching_absences import ends_after, in_order, kept_view
 from .matchings import EVENT, POSITION, POSITION_TYPE, TIME, Course, Plan, conclusion, steps_view, view
 
 _LONGEST = 6  # events per match; each is a join, and beyond this MATCH_RECOGNIZE costs less
@@ -110,11 +110,22 @@ class _Chain:
         return self.course.ending is not None and len(self.hops) - 1 == self.anchor + 1
 
     @cached_property
+    def waits_in_order(self) -> bool:
+        """Whether something joins the events that a deadline counts from, so that they must be sorted.
+
+        The outer join has one timer per key, for the row that came first. An earlier event that comes after a later one
+        waits for the later one's timer, and by then what it should be joined with may be forgotten.
+        """
+        return self.course.ending is not None and len(self.hops) > 1
+
+    @cached_property
     def classes(self) -> list[str]:
         """The sets of events of which a predecessor is asked; each is an array in the OVER."""
         asked = [hop.watched for hop in self.hops[1:] if hop.watched is not None]
         if self.shares and self.course.ending is not None:
             asked.append(self.hops[-1].flag)
+        if self.waits_in_order and not asked:
+            asked.append(self.hops[self.anchor].flag)
         return list(dict.fromkeys(asked))
 
     def plan(self) -> Plan:
@@ -144,6 +155,8 @@ class _Chain:
         asking = [hop.flag for hop in self.hops[1:] if hop.watched is not None]
         if self.shares and self.course.ending is not None:
             asking.append(self.course.ending.flag)
+        if self.waits_in_order:
+            asking.append(self.hops[self.anchor].flag)
         rows = " OR ".join(dict.fromkeys([*self.classes, *asking]))
         window = (
             f"(PARTITION BY {', '.join(self.keys)} ORDER BY {TIME} RANGE BETWEEN {interval(self.course.within)}"
@@ -174,6 +187,8 @@ class _Chain:
         """The events that can be a match's `index`-th, with what must not lie between it and the one before."""
         if hop.watched is None or hop.index == 0:
             columns = self._columns(TIME, POSITION, EVENT, f"CAST(NULL AS {POSITION_TYPE}) AS weir_before")
+            if self.waits_in_order and hop.index == self.anchor:
+                return in_order(columns, self._ref("ordered"), self._ref("steps"), hop.flag)
             return f"SELECT {columns} FROM {self._ref('steps')} WHERE {hop.flag}"
         member = hop.contiguity != "followedByAny"
         columns = self._columns(TIME, POSITION, EVENT, f"{self._before(hop.watched, member=member)} AS weir_before")
