@@ -7,6 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 TESTS ?= tests
+BENCHMARKS ?= sequence absence rollover memory startup
 
 .PHONY: help venv test lint format unit integration demo bench artifacts clean
 
@@ -43,7 +44,7 @@ demo: $(READY) ## Kafka, the example Patterns, a spec change under load and an a
 	$(BIN)/weir demo
 
 bench: $(READY) ## throughput, the rollover's gap and memory; minutes
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for script in $(BENCHMARKS:%=benchmarks/%.py); do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
 
 artifacts: $(READY) ## resolve the jars anew and pin them in artifacts.json
 	$(BIN)/python -m weir_operator.fleet.pins

@@ -52,7 +52,7 @@ spec:
   source:
     topic: {SOURCE}
     fields: {{session: STRING, kind: STRING, value: BIGINT, at: BIGINT, number: BIGINT, page: STRING}}
-    timestamp: {{field: at, unit: ms, outOfOrderness: 1s}}
+    timestamp: {{field: at, unit: ms, outOfOrderness: 1s, idleAfter: 1h}}
   keyBy: [{key}]"""
 
 

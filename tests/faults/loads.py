@@ -20,6 +20,7 @@ class Load:
                 "linger.ms": 20,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000,
+                "log_level": 0,  # what goes wrong for good is raised by flush
             }
         )
         self._topic = topic
