@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -55,6 +56,10 @@ def test_late_records_are_late_by_far_and_bad_ones_are_no_json_objects() -> None
                 json.loads(record.value(0))
 
 
+def of_type(kind: str) -> Callable[[patterns.Event], bool]:
+    return lambda event: event.fields["type"] == kind
+
+
 STEPS = {
     "load_times": ("PRODUCTS_FETCH_START", "PRODUCTS_FETCH_END"),
     "payment_times": ("PAYMENT_STARTED", "PAYMENT_CONFIRMED"),
@@ -64,7 +69,7 @@ STEPS = {
 @pytest.mark.parametrize(("name", "topic"), [("load_times", "shop-events"), ("payment_times", "payment-events")])
 def test_expected_pairs_are_those_of_the_oracle(name: str, topic: str) -> None:
     events = good(stream(), topic)
-    first, second = (patterns.Step(kind, lambda event, kind=kind: event.fields["type"] == kind) for kind in STEPS[name])
+    first, second = (patterns.Step(kind, of_type(kind)) for kind in STEPS[name])
     found = patterns.matches(patterns.Pattern((first, second), generator.FETCH_LIMIT), keyed(events))
     field = "value" if name == "load_times" else "milliseconds"
     expected = Counter(output[field] for output in getattr(expectations, name)(events, 0))
@@ -75,11 +80,10 @@ def test_expected_pairs_are_those_of_the_oracle(name: str, topic: str) -> None:
 
 def test_expected_carts_are_those_of_the_oracle() -> None:
     events = good(stream(), "shop-events")
-    is_ = lambda kind: lambda event: event.fields["type"] == kind  # noqa: E731
     steps = (
-        patterns.Step("opened", is_("APP_START")),
-        patterns.Step("added", is_("ADD_PRODUCT_TO_BASKET"), minimum=1, maximum=None),
-        patterns.Step("paid", is_("SUCCESSFUL_CHECKOUT"), absent=True),
+        patterns.Step("opened", of_type("APP_START")),
+        patterns.Step("added", of_type("ADD_PRODUCT_TO_BASKET"), minimum=1, maximum=None),
+        patterns.Step("paid", of_type("SUCCESSFUL_CHECKOUT"), absent=True),
     )
     found = patterns.matches(patterns.Pattern(steps, expectations.CART_LIMIT), keyed(events))
     expected = sorted(str(output["session"]) for output in expectations.abandoned_carts(events, 0))
