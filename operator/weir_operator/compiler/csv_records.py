@@ -9,9 +9,7 @@ from .records import Field, readable, reason
 
 _UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
 _LINE = r"REGEXP_REPLACE(weir_line, '\r?\n$', '')"
-# Between the cells of a line with quotes, once it is taken apart. A line that has one itself has too many columns.
-_MARK = "CHR(31)"
-_CELL = r'(?:"((?:[^"]|"")*+)"|([^",]*+))'
+_CELL = r'("(?:[^"]|"")*+"|[^",]*+)'
 _WELL_QUOTED = r'^(?:"(?:[^"]|"")*+"|[^",]*+)(?:,(?:"(?:[^"]|"")*+"|[^",]*+))*+$'
 
 
@@ -33,7 +31,9 @@ class CsvRecords:
     def field_text(self, field: Field) -> str:
         """A cell; an empty one is NULL, or for a STRING the empty text."""
         index = self.fields.index(field)
-        quoted = f"REPLACE(SPLIT_INDEX({_taken_apart()}, {_MARK}, {index + 1}), '\"\"', '\"')"
+        raw = f"{_taken_apart()}[{index + 1}]"
+        inner = f"REPLACE(SUBSTRING({raw} FROM 2 FOR CHAR_LENGTH({raw}) - 2), '\"\"', '\"')"
+        quoted = f"CASE WHEN {raw} LIKE '\"%' THEN {inner} ELSE {raw} END"
         cell = f"CASE WHEN {_has_quotes()} THEN {quoted} ELSE SPLIT_INDEX({_line()}, ',', {index}) END"
         return f"({cell})" if field.shape.name in {"STRING", "VARCHAR", "CHAR"} else f"NULLIF({cell}, '')"
 
@@ -68,7 +68,7 @@ class CsvRecords:
         return f"(NOT {_has_quotes()} OR REGEXP({_line()}, {text(_WELL_QUOTED)}))"
 
     def _complete(self) -> str:
-        quoted = f"CARDINALITY(SPLIT({_taken_apart()}, {_MARK})) = {len(self.fields) + 1}"
+        quoted = f"CARDINALITY({_taken_apart()}) = {len(self.fields)}"
         commas = f"CHAR_LENGTH(weir_line) - CHAR_LENGTH(REPLACE(weir_line, ',', '')) = {len(self.fields) - 1}"
         return f"(CASE WHEN {_has_quotes()} THEN {quoted} ELSE {commas} END)"
 
@@ -83,4 +83,5 @@ def _line() -> str:
 
 
 def _taken_apart() -> str:
-    return f"REGEXP_REPLACE({_line()}, {text('(?:^|,)' + _CELL)}, {_MARK} || '$1$2')"
+    """The cells of a line with quotes, each as it stands there (REGEXP_REPLACE knows no groups in its replacement)."""
+    return f"REGEXP_EXTRACT_ALL({_line()}, {text('(?:^|,)' + _CELL)}, 1)"
