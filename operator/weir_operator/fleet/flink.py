@@ -38,6 +38,10 @@ class _Subtask(_Answer):
     durations: dict[str, int] = Field(default_factory=dict, alias="status-duration")
 
 
+# Asked for the checkpoints of a job in these states, Flink answers 500 and logs an error, while it has better to do.
+_COMING: Final = frozenset({"INITIALIZING", "CREATED"})
+
+
 class _VertexDetails(_Answer):
     now: int
     subtasks: tuple[_Subtask, ...] = ()
@@ -100,7 +104,7 @@ class FlinkClient:
                 started_at=_instant(job.started),
                 running_since=self._all_running(url, job_id, job, restarts) if live else None,
                 ended_at=None if live else _instant(job.timestamps.get(job.state, 0)),
-                checkpoints=self._checkpoints(url, job_id) if live and not brief else 0,
+                checkpoints=self._checkpoints(url, job_id) if live and not brief and job.state not in _COMING else 0,
                 restarts=restarts,
                 records=self._records(url, job_id, job, tables) if live and tables is not None else None,
             )
