@@ -73,6 +73,7 @@ def stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
     weir.close()
 
 
+@pytest.mark.exactness
 @pytest.mark.timeout(900)
 def test_no_record_is_lost_and_none_is_doubled_whatever_changes_and_dies(stage: Stage) -> None:
     load = stage.load
