@@ -133,9 +133,7 @@ def _positives(sequence: Sequence[Step]) -> tuple[list[_Positive], Step | None]:
     return found, final
 
 
-def _attempts(
-    positives: Sequence[_Positive], within: int, stream: Sequence[Event], start: int
-) -> Iterator[_Attempt]:
+def _attempts(positives: Sequence[_Positive], within: int, stream: Sequence[Event], start: int) -> Iterator[_Attempt]:
     """The completed attempts opened by one event, in the order of their completion."""
     first = stream[start]
     alive = [_Attempt(tuple(() for _ in positives)).take(0, first)]

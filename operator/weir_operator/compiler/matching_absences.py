@@ -39,8 +39,7 @@ def ends_after(
     carried = [*course.flags, *([EVENT] if anchor else [])]
     for stage, flag in enumerate(behind):
         wanted = dict.fromkeys([*behind[stage:], ending.flag, *([anchor] if anchor and stage == 0 else [])])
-        columns = ", ".join([keys, TIME, POSITION, *carried])
-        query = _stage(course, rows, columns=columns, flag=flag, before=before, stage=stage, wanted=wanted)
+        query = _stage(course, rows, carried=carried, flag=flag, before=before, stage=stage, wanted=wanted)
         views.append(view(f"{name}_reach_{stage}", query))
         rows, before, carried = identifier(f"{name}_reach_{stage}"), f"weir_reach_{stage}", [*course.flags]
     columns = f"{keys}, {TIME}, {before} AS weir_reach"
@@ -49,10 +48,15 @@ def ends_after(
 
 
 def _stage(
-    course: Course, rows: str, *, columns: str, flag: str, before: str, stage: int, wanted: Iterable[str]
+    course: Course, rows: str, *, carried: Sequence[str], flag: str, before: str, stage: int, wanted: Iterable[str]
 ) -> str:
-    """The wanted events, each with what the last event with the flag before it reaches back to."""
+    """The wanted events, each with what the last event with the flag before it reaches back to.
+
+    The operators of several stages cannot be told apart by their columns (the planner names computed ones by number):
+    they keep the names that are made of their type and order.
+    """
     keys = ", ".join(identifier(key) for key in course.keys)
+    columns = ", ".join([keys, TIME, POSITION, *carried])
     window = f"PARTITION BY {keys} ORDER BY {TIME} RANGE BETWEEN {interval(course.within)} PRECEDING AND CURRENT ROW"
     nowhere = f"CAST(-1E37 AS {POSITION_TYPE})"
     ordered = f"ARRAY_SORT(ARRAY_DISTINCT(ARRAY_APPEND(weir_places, {POSITION})))"
@@ -62,7 +66,7 @@ def _stage(
         f"FROM (SELECT {columns},\n"
         f"  ARRAY_AGG(CASE WHEN {flag} THEN {POSITION} END) IGNORE NULLS OVER w AS weir_places,\n"
         f"  ARRAY_AGG(CASE WHEN {flag} THEN COALESCE({before}, {nowhere}) END) IGNORE NULLS OVER w AS weir_reaches\n"
-        f"FROM {rows} WHERE {' OR '.join(wanted)} WINDOW w AS ({window}))"
+        f"FROM {rows} WHERE {' OR '.join(wanted)}\nWINDOW w AS ({window}))"
     )
 
 
@@ -100,6 +104,5 @@ def waiting(course: Course, name: str, steps: str, anchor: str, behind: Sequence
     columns = f"{keys}, {TIME}, {POSITION}, {EVENT}, CAST(NULL AS {POSITION_TYPE}) AS weir_before"
     anchors = in_order(columns, identifier(f"{name}_reach_0"), identifier(steps), anchor)
     kept = f"{name}_kept"
-    operators = [Operator(name=f"reach-{stage}", columns=("w0$o0", "w0$o1")) for stage in range(len(behind))]
     absence = Operator(name="absence", columns=(EVENT, "weir_reach"))
-    return Waiting((*views, *kept_view(course, kept, anchors, ends)), kept, (*operators, absence))
+    return Waiting((*views, *kept_view(course, kept, anchors, ends)), kept, (absence,))

@@ -282,7 +282,7 @@ class _Automaton:
             f"  AND k.{EVENT}.{PARTITION} = {place}.{PARTITION} AND k.{EVENT}.{OFFSET} = {place}.{OFFSET}"
         )
         ended = f"{self.name}_ended"
-        operator = Operator(name="deadline", columns=("weir_taken_0", POSITION))
+        operator = Operator(name="deadline", columns=("weir_rowtime", TIME))
         return [*left.views, view(ended, joined)], ended, [*left.operators, operator]
 
     def _ended_at_once(self, steps: str, found: str) -> tuple[list[str], str, list[Operator]]:

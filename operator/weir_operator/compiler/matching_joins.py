@@ -251,7 +251,7 @@ class _Chain:
 
     def _operators(self) -> Iterator[Operator]:
         if self.classes:
-            yield Operator(name="order", columns=("w0$o0",))
+            yield Operator(name="order", columns=(EVENT, "w0$o0"))
         if self.course.ending is not None:
             yield Operator(name="absence", columns=(EVENT, "weir_reach"))
         for hop in self.hops[1:]:

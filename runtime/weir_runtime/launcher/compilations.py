@@ -53,7 +53,13 @@ def compile_program(config: RevisionConfig, planner: Planner, variables: Variabl
     """
     program = config.program
     for position, statement in enumerate(program.tables):
-        _all(variables, [(_TABLES_PATH.format(position), partial(_create, planner, variables, statement))])
+        try:
+            _all(variables, [(_TABLES_PATH.format(position), partial(_create, planner, variables, statement))])
+        except RefusedError:
+            # A view holds users' expressions too: what is wrong with it is best said at the place one came from.
+            possible = [check for check in program.checks if _is_made(check.scope, program.tables[:position])]
+            _all(variables, [(check.path, partial(_check, planner, check)) for check in possible])
+            raise
     _all(variables, [(check.path, partial(_check, planner, check)) for check in program.checks])
     targets = _all(
         variables,
@@ -70,6 +76,12 @@ def compile_program(config: RevisionConfig, planner: Planner, variables: Variabl
         _all(variables, [(path, partial(planner.compile, position)) for position, path in enumerate(paths)])
         raise
     return replace(compilation, graph=variables.redact(planner.explain())) if explain else compilation
+
+
+def _is_made(scope: str, statements: Sequence[str]) -> bool:
+    """Whether these statements make all tables and views of a scope."""
+    heads = [statement.lstrip().split("\n", 1)[0] for statement in statements]
+    return all(any(f" {name} " in f"{head} " for head in heads) for name in scope.split(", "))
 
 
 def _create(planner: Planner, variables: Variables, statement: str) -> None:
