@@ -81,7 +81,7 @@ def _sharing_the_source(programs: Mapping[str, Program]) -> Iterator[str]:
 
 def _read(servers: str, topic: str) -> Iterator[Written]:
     for record in streams.read_all(servers, topic):
-        header = dict(record.headers)["weir-id"]
+        header = dict(record.headers)["weir-id"] or b""
         yield Written(
             json.loads(record.key or "null"), json.loads(record.value or "null"), record.timestamp, header.decode()
         )
