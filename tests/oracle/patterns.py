@@ -191,7 +191,7 @@ def _open_options(positives: Sequence[_Positive], attempt: _Attempt) -> list[int
 
 
 def _without_overlaps(completed: Sequence[_Attempt]) -> list[_Attempt]:
-    """As AFTER MATCH SKIP PAST LAST ROW: earliest first event first, its earliest completion, then later events only."""
+    """As AFTER MATCH SKIP PAST LAST ROW: earliest first event, its earliest completion, then later events only."""
     kept: list[_Attempt] = []
     for attempt in completed:
         if not kept or _first(attempt).position > _last(kept[-1]).position:
