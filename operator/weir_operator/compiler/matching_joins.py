@@ -251,7 +251,9 @@ class _Chain:
 
     def _operators(self) -> Iterator[Operator]:
         if self.classes:
-            yield Operator(name="order", columns=(EVENT, "w0$o0"))
+            # The planner may put the event together behind the OVER; only an absence brings a second one to tell apart.
+            columns = ("w0$o0",) if self.course.ending is None else (EVENT, "w0$o0")
+            yield Operator(name="order", columns=columns)
         if self.course.ending is not None:
             yield Operator(name="absence", columns=(EVENT, "weir_reach"))
         for hop in self.hops[1:]:
