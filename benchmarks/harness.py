@@ -31,7 +31,7 @@ from confluent_kafka import Consumer, KafkaError, Producer
 from rich.console import Console
 from rich.table import Table
 
-from weir_api.blocks import Runtime
+from weir_api.blocks import Resources, Runtime
 from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig, StartRequest
 from weir_api.streamjobs import Program, Topic
 from weir_operator.fleet import artifacts, broker, java, topics
@@ -252,7 +252,7 @@ def pace(lab: Lab, program: Program, sink: str, *, inputs: int, results: int, ru
     """
     lab.make_topics([Topic(name=sink)], message_timestamp_type="LogAppendTime")
     lab.make_topics([topic for topic in program.topics if topic.name != sink])
-    launched = lab.launch(program, runtime or Runtime())
+    launched = lab.launch(program, runtime or Runtime(resources=Resources(memory="2Gi")))
     load_before = os.getloadavg()[0]
     try:
         launched.start()

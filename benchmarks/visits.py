@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import Final
 
 START_OF_TIME: Final = 1_767_225_600_000  # 2026-01-01T00:00:00Z
-RECORDS_PER_MILLISECOND: Final = 10
+RECORDS_PER_MILLISECOND: Final = 1
 WITHIN_MS: Final = 45_000
 BAD: Final = b'{"session":"broken","metric":'
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from weir_api.blocks import Source
 
-from .expressions import identifier, text
-from .records import Field, readable, reason
+from .expressions import identifier, once, text
+from .records import Field, reason
+from .row_values import PLACE, RowValues
 
 _UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
 _LINE = r"REGEXP_REPLACE(weir_line, '\r?\n$', '')"
@@ -37,8 +38,16 @@ class CsvRecords:
         cell = f"CASE WHEN {_has_quotes()} THEN {quoted} ELSE SPLIT_INDEX({_line()}, ',', {index}) END"
         return f"({cell})" if field.shape.name in {"STRING", "VARCHAR", "CHAR"} else f"NULLIF({cell}, '')"
 
-    def shaped(self) -> str:
-        """TRUE for UTF-8 with a cell for every field, else FALSE."""
+    def texts(self, table: str, condition: str) -> str:
+        """Lines that are UTF-8 with a cell for every field."""
+        return self._cells(table, f"{condition} AND {self._shaped()}")
+
+    def _cells(self, table: str, condition: str) -> str:
+        cells = [f"{once(self.field_text(field))} AS {identifier(field.name)}" for field in self.fields]
+        columns = ",\n    ".join([*cells, "weir_line", "weir_time", PLACE])
+        return f"(\n    SELECT {columns}\n    FROM {table}\n    WHERE {condition}\n  )"
+
+    def _shaped(self) -> str:
         return f"COALESCE({_UTF8} AND {self._well_quoted()} AND {self._complete()}, FALSE)"
 
     def timed(self) -> str:
@@ -48,7 +57,6 @@ class CsvRecords:
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """The same rows that the events come from, those that are not readable."""
         del group
-        texts = {field.name: self.field_text(field) for field in self.fields}
         before = [
             ("weir_line IS NULL", "the record has no value"),
             ("weir_line = ''", "the value is empty"),
@@ -56,12 +64,12 @@ class CsvRecords:
             (f"NOT {self._well_quoted()}", "a quoted column is not closed, or has text after its closing quote"),
             (f"NOT {self._complete()}", f"the line does not have {len(self.fields)} columns"),
         ]
+        values = RowValues(self.fields, timed=self.source.timestamp.field is not None)
+        rows = values.query(self._cells(identifier(f"{name}_records"), "TRUE"), "weir_line")
         return (
             f"CREATE TEMPORARY VIEW {identifier(f'{name}_unread')} AS\n"
-            "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_line,\n"
-            f"  {reason(self.source, self.fields, texts, before)} AS weir_reason\n"
-            f"FROM {identifier(f'{name}_records')}\n"
-            f"WHERE NOT ({readable(self, self.source, self.fields)})",
+            f"SELECT {PLACE}, weir_line,\n  {reason(self.source, self.fields, values.texts(), before)} AS weir_reason\n"
+            f"FROM (\n  {rows}\n)\nWHERE NOT ({self._shaped()} AND {values.readable()})",
         )
 
     def _well_quoted(self) -> str:

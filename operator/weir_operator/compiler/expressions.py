@@ -37,6 +37,15 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def once(sql: str) -> str:
+    """The expression as a column that is worked out once, however often it is used above.
+
+    The planner puts a projection into the one above it, expressions and all, unless one of them that is used more than
+    once could differ from time to time. RAND() is always less than 2.
+    """
+    return f"CASE WHEN RAND() < 2 THEN {sql} END"
+
+
 def interval(milliseconds: int) -> str:
     """The duration as a SQL interval literal, exact to the millisecond."""
     seconds, rest = divmod(milliseconds, 1_000)

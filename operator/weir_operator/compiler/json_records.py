@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 from weir_api.blocks import Source
 
-from .expressions import identifier, text
+from . import json_lines
+from .expressions import identifier, once, text
 from .kafka_options import source_options, with_clause
-from .readings import json_field, path_name, reading
+from .readings import Reading, json_field, path_name, reading
 from .records import Field, field_conditions, reason, time_reading
 from .shapes import Shape
+from .times import Instant
 
-# A projection with a non-deterministic function is not merged into the one above, where its expression would be
-# computed again for every use. RAND() is always less than 2.
-_ONCE = "CASE WHEN RAND() < 2 THEN {} END"
 _STRING = Shape("STRING")
 _ANY_SCALAR = r'"(?:[^"\\]|\\.)*+"|-?[0-9.]+|true|false'
 _UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
@@ -46,13 +45,13 @@ class JsonRecords:
         """The column."""
         return identifier(field.name)
 
-    def shaped(self) -> str:
-        """What is no object makes no row."""
-        return "TRUE"
-
     def timed(self) -> str:
         """Every row has texts."""
         return "TRUE"
+
+    def texts(self, table: str, condition: str) -> str:
+        """Every row has texts."""
+        return f"(SELECT * FROM {table} WHERE {condition})"
 
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """A raw table, the records that may be unreadable, their documents, and which of those truly are."""
@@ -69,31 +68,38 @@ class JsonRecords:
         place = "weir_topic, weir_partition, weir_offset, weir_at, weir_line"
         return (
             table,
-            f"CREATE TEMPORARY VIEW {suspect} AS\nSELECT {place}, {_ONCE.format(_document())} AS weir_document\n"
+            f"CREATE TEMPORARY VIEW {suspect} AS\nSELECT {place}, {once(_document())} AS weir_document\n"
             f"FROM {raw}\nWHERE NOT COALESCE({self._surely_readable()}, FALSE)",
             f"CREATE TEMPORARY VIEW {item} AS\nSELECT {place}, weir_document,\n"
-            f"  {_ONCE.format(_item())} AS weir_item\nFROM {suspect} CROSS JOIN UNNEST({_items()})"
+            f"  {once(_item())} AS weir_item\nFROM {suspect} CROSS JOIN UNNEST({_items()})"
             " WITH ORDINALITY AS weir_elements (weir_element, weir_number)",
             f"CREATE TEMPORARY VIEW {found} AS\nSELECT {place}, weir_document, weir_item{self._texts()}\nFROM {item}",
             f"CREATE TEMPORARY VIEW {unread} AS\nSELECT * FROM (\n  SELECT {place},\n"
-            f"  {_ONCE.format(self._reason())} AS weir_reason\n  FROM {found}\n) WHERE weir_reason IS NOT NULL",
+            f"  {once(self._reason())} AS weir_reason\n  FROM {found}\n) WHERE weir_reason IS NOT NULL",
         )
 
     def _surely_readable(self) -> str:
-        """TRUE only for records that are readable; most records pass this one look.
+        """TRUE only for records that are readable; most records pass the first look, and nearly all the second.
 
-        One parse cuts out the fields that could be wrong, keys in order, and a pattern looks at what is left.
-        JSON path filters could do it at once, but Flink lacks classes they need: a filter over an object ends the job.
+        The first is for the line as it stands. The second lets a parser cut out the fields that could be wrong, keys in
+        order, and looks at what is left. JSON path filters could do that at once, but Flink lacks classes they need: a
+        filter over an object ends the job.
         """
-        looked_at = sorted((field for field in self.fields if self._plain(field) is not None), key=lambda f: f.name)
-        if looked_at:
-            # A path with one name would give the bare value, so there are always two.
-            names = ", ".join(f"'{path_name(each)}'" for each in (*(f.name for f in looked_at), "weir_none"))
-            pattern = "^[{]" + "".join(self._entry(field) for field in looked_at) + ",?[}]$"
-            parsed = f"REGEXP(JSON_QUERY(weir_line, {text(f'lax $[{names}]')}), {text(pattern)})"
-        else:
-            parsed = "weir_line IS JSON OBJECT"
-        return " AND ".join([_UTF8, parsed, *self._others()])
+        parsed = " AND ".join([_UTF8, self._fields_fit(), *self._others()])
+        line = json_lines.pattern(self._entries())
+        return f"REGEXP(weir_line, {text(line)}) OR ({parsed})" if line is not None else parsed
+
+    def _entries(self) -> list[json_lines.Entry]:
+        return [json_lines.Entry(field.name, self._plain(field), required=field.required) for field in self.fields]
+
+    def _fields_fit(self) -> str:
+        looked_at = sorted((field for field in self.fields if self._asked(field)), key=lambda field: field.name)
+        if not looked_at:
+            return "weir_line IS JSON OBJECT"
+        # A path with one name would give the bare value, so there are always two.
+        names = ", ".join(f"'{path_name(each)}'" for each in (*(f.name for f in looked_at), "weir_none"))
+        pattern = "^[{]" + "".join(self._entry(field) for field in looked_at) + ",?[}]$"
+        return f"REGEXP(JSON_QUERY(weir_line, {text(f'lax $[{names}]')}), {text(pattern)})"
 
     def _others(self) -> list[str]:
         """Conditions for fields of types without a pattern; each parses the value once more."""
@@ -105,24 +111,29 @@ class JsonRecords:
 
     def _entry(self, field: Field) -> str:
         plain = self._plain(field)
+        assert plain is not None
         name = re.escape(json.dumps(field.name, ensure_ascii=False))
-        value = _ANY_SCALAR if field.shape == _STRING and not self._is_time(field) else f'{plain}|"(?:{plain})"'
+        value = _ANY_SCALAR if plain.anything else f'{plain.pattern}|"(?:{plain.pattern})"'
         if field.required:
             return f",?{name}:(?:{value})"
         return f"(?:,?{name}:(?:null|{value}))?"
 
-    def _plain(self, field: Field) -> str | None:
-        """The pattern of texts that surely fit; None when none is known, or nothing can be wrong."""
-        own = reading(field.shape, "x")
-        if self._is_time(field) and field.shape.name in {"STRING", "BIGINT"}:
-            return time_reading(self.source, self.fields, {field.name: "x"}).plain
-        return own.plain if field.required or own.fits != "TRUE" else None
+    def _asked(self, field: Field) -> bool:
+        """Whether anything about the field could be wrong that its pattern tells."""
+        plain = self._plain(field)
+        return plain is not None and (field.required or not plain.anything)
 
-    def _is_time(self, field: Field) -> bool:
-        return field.name == self.source.timestamp.field
+    def _plain(self, field: Field) -> json_lines.Plain | None:
+        """The texts that surely fit; None when no pattern is known."""
+        own: Reading | Instant = reading(field.shape, "x")
+        if field.name == self.source.timestamp.field and field.shape.name in {"STRING", "BIGINT"}:
+            own = time_reading(self.source, self.fields, {field.name: "x"})
+        elif field.shape == _STRING:
+            return json_lines.ANYTHING
+        return None if own.plain is None else json_lines.Plain(own.plain, own.bare)
 
     def _texts(self) -> str:
-        texts = (_ONCE.format(json_field("weir_item", field.name)) for field in self.fields)
+        texts = (once(json_field("weir_item", field.name)) for field in self.fields)
         return "".join(f",\n  {sql} AS weir_text_{number}" for number, sql in enumerate(texts))
 
     def _reason(self) -> str:

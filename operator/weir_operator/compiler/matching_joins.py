@@ -18,7 +18,19 @@ from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
 from .matching_absences import ends_after, in_order, kept_view
-from .matchings import EVENT, POSITION, POSITION_TYPE, TIME, Course, Plan, conclusion, steps_view, view
+from .matchings import (
+    EVENT,
+    POSITION,
+    POSITION_TYPE,
+    TIME,
+    Course,
+    Plan,
+    conclusion,
+    position,
+    precedes,
+    steps_view,
+    view,
+)
 
 _LONGEST = 6  # events per match; each is a join, and beyond this MATCH_RECOGNIZE costs less
 
@@ -213,27 +225,27 @@ class _Chain:
         """The rows that a match's `index`-th event is one of, the event under the name it keeps from here on."""
         kept = self.course.ending is not None and hop.index == self.anchor
         rows = self._ref("kept") if kept else f"({self._candidates(hop)})"
-        return (
-            f"(SELECT {self._columns(TIME, POSITION, f'{EVENT} AS weir_event_{hop.index}', 'weir_before')} FROM {rows})"
-        )
+        return f"(SELECT {self._columns(TIME, f'{EVENT} AS weir_event_{hop.index}', 'weir_before')} FROM {rows})"
 
     def _first(self) -> str:
         hop = self.hops[0]
-        columns = self._columns(f"{TIME} AS weir_first", f"{POSITION} AS weir_place_0", "weir_event_0")
+        columns = self._columns(f"{TIME} AS weir_first", "weir_event_0")
         return view(self._name("taken_0"), f"SELECT {columns}\nFROM {self._source(hop)}")
 
     def _joined(self, hop: _Hop) -> str:
         index, before = hop.index, hop.index - 1
         taken = [f"t.weir_event_{i}" for i in range(index)]
-        place = f"e.{POSITION} AS weir_place_{index}"
-        columns = self._columns("t.weir_first", place, *taken, f"e.weir_event_{index}", of="t.")
-        first = "" if hop.watched is None else f" AND (e.weir_before IS NULL OR e.weir_before <= t.weir_place_{before})"
+        columns = self._columns("t.weir_first", *taken, f"e.weir_event_{index}", of="t.")
+        last = f"t.weir_event_{before}"
+        first = (
+            "" if hop.watched is None else f" AND (e.weir_before IS NULL OR e.weir_before <= {position(f'{last}.')})"
+        )
         return view(
             self._name(f"taken_{index}"),
             f"SELECT {columns}\nFROM {self._ref(f'taken_{before}')} t\n"
             f"JOIN {self._source(hop)} e ON {self._same_key('t', 'e')}\n"
             f"  AND e.{TIME} >= t.weir_first AND e.{TIME} < t.weir_first + {interval(self.course.within)}\n"
-            f"  AND t.weir_place_{before} < e.{POSITION}{first}",
+            f"  AND {precedes(last, f'e.weir_event_{index}')}{first}",
         )
 
     def _events_of_steps(self) -> dict[str, str]:
@@ -257,4 +269,4 @@ class _Chain:
         if self.course.ending is not None:
             yield Operator(name="absence", columns=(EVENT, "weir_reach"))
         for hop in self.hops[1:]:
-            yield Operator(name=f"step-{hop.index}", columns=(f"weir_place_{hop.index - 1}", POSITION))
+            yield Operator(name=f"step-{hop.index}", columns=(f"weir_event_{hop.index - 1}", f"weir_event_{hop.index}"))

@@ -35,6 +35,14 @@ def position(prefix: str = "") -> str:
     )
 
 
+def precedes(first: str, second: str) -> str:
+    """SQL for whether one event, as its ROW, comes before another in that order; cheaper than two positions."""
+    a, b = first, second
+    offset = f"{a}.{OFFSET} < {b}.{OFFSET}"
+    partition = f"{a}.{PARTITION} < {b}.{PARTITION} OR {a}.{PARTITION} = {b}.{PARTITION} AND {offset}"
+    return f"({a}.{TIME} < {b}.{TIME} OR {a}.{TIME} = {b}.{TIME} AND ({partition}))"
+
+
 @dataclass(frozen=True)
 class Taking:
     """A step that takes events, named by its flag: the BOOLEAN column that tells whether an event satisfies it.

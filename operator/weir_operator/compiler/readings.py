@@ -25,15 +25,26 @@ class UnreadableTypeError(ValueError):
 
 @dataclass(frozen=True)
 class Reading:
-    """SQL over a field's text. `value`: NULL when the text is or does not fit; `fits`: TRUE for a text that is NULL.
+    """SQL over a field's text. `value`: of a text that fits, NULL for NULL; `fits`: TRUE for a text that is NULL.
 
-    `plain` is a regular expression (Java's and JSON path's) for texts that surely fit, the cheap way to say yes;
-    None when the type has none.
+    `usual` is a cheap way to read what is usually there: a condition and, where it is TRUE, the value.
+    `plain` is a regular expression (Java's) for texts that surely fit, None when the type has none; `bare`: whether
+    JSON may write such a text without quotes.
     """
 
     value: str
     fits: str
     plain: str | None = None
+    bare: bool = False
+    usual: tuple[str, str] | None = None
+
+    @property
+    def strict(self) -> str:
+        """SQL for the value, NULL for every text that does not fit."""
+        if self.fits == "TRUE":
+            return self.value
+        usual = "" if self.usual is None else f"WHEN {self.usual[0]} THEN {self.usual[1]} "
+        return f"(CASE {usual}WHEN {self.fits} THEN {self.value} END)"
 
 
 def reading(shape: Shape, field: str) -> Reading:
@@ -68,7 +79,9 @@ def _integer(shape: Shape, field: str) -> Reading:
     written_out = f"{field} NOT LIKE '%.%' AND {field} NOT LIKE '%E%' AND {field} NOT LIKE '%e%'"
     value = f"CASE WHEN {written_out} THEN {direct} ELSE {from_wide} END"
     digits = {"BIGINT": 18, "INT": 9, "SMALLINT": 4, "TINYINT": 2}[shape.name]
-    return Reading(value, _number(field, f"({value}) IS NOT NULL"), f"-?[0-9]{{1,{digits}}}")
+    # A number in its shortest form: what is written back is what was read.
+    usual = (f"CAST({direct} AS STRING) = {field}", direct)
+    return Reading(value, _number(field, f"({value}) IS NOT NULL"), f"-?[0-9]{{1,{digits}}}", bare=True, usual=usual)
 
 
 def _decimal(shape: Shape, field: str) -> Reading:
@@ -79,7 +92,7 @@ def _decimal(shape: Shape, field: str) -> Reading:
     fraction = f"([.][0-9]{{1,{scale}}})?" if scale else ""
     whole = precision - scale
     plain = f"-?[0-9]{{1,{whole}}}{fraction}" if whole else None
-    return Reading(value, _number(field, f"{value} = {exact}"), plain)
+    return Reading(value, _number(field, f"{value} = {exact}"), plain, bare=True)
 
 
 def _float(shape: Shape, field: str) -> Reading:
@@ -87,12 +100,12 @@ def _float(shape: Shape, field: str) -> Reading:
     greatest = _GREATEST[shape.name]
     # NaN and what is too large for the type are no numbers a sum survives.
     finite = f"TRY_CAST({field} AS DOUBLE) BETWEEN -{greatest} AND {greatest}"
-    return Reading(value, _number(field, finite), r"-?[0-9]{1,15}([.][0-9]{1,15})?")
+    return Reading(value, _number(field, finite), r"-?[0-9]{1,15}([.][0-9]{1,15})?", bare=True)
 
 
 def _boolean(_: Shape, field: str) -> Reading:
     value = f"CASE {field} WHEN 'true' THEN TRUE WHEN 'false' THEN FALSE END"
-    return Reading(value, _or_null(field, f"{field} IN ('true', 'false')"), "true|false")
+    return Reading(value, _or_null(field, f"{field} IN ('true', 'false')"), "true|false", bare=True)
 
 
 def _date(_: Shape, field: str) -> Reading:

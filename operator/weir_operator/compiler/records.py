@@ -37,12 +37,15 @@ class RecordFormat(Protocol):
         """SQL over that table for the text of a field."""
         ...
 
-    def shaped(self) -> str:
-        """SQL over that table: TRUE where the value has fields at all."""
-        ...
-
     def timed(self) -> str:
         """SQL over that table: TRUE where the timestamp field's text may be asked for event time."""
+        ...
+
+    def texts(self, table: str, condition: str) -> str:
+        """What a FROM reads: rows of that table that have fields at all and for which the condition holds.
+
+        It has a STRING column for each field, under the field's name, and the table's own columns.
+        """
         ...
 
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
@@ -51,16 +54,6 @@ class RecordFormat(Protocol):
         Its columns: weir_topic, weir_partition, weir_offset, weir_at, weir_line (STRING), weir_reason.
         """
         ...
-
-
-def readable(record: RecordFormat, source: Source, fields: tuple[Field, ...]) -> str:
-    """SQL over the table of records: TRUE where every field can be read, else FALSE."""
-    conditions = [record.shaped()]
-    for field in fields:
-        conditions += field_conditions(field, record.field_text(field))
-    if source.timestamp.field is not None:
-        conditions.append("weir_time IS NOT NULL")
-    return "\n  AND ".join(each for each in conditions if each != "TRUE") or "TRUE"
 
 
 def field_conditions(field: Field, field_text: str) -> list[str]:
@@ -77,7 +70,10 @@ def time_reading(source: Source, fields: tuple[Field, ...], texts: dict[str, str
         case "iso8601":
             return instant(field_text)
         case "ms" | "s" as unit:
-            return epoch(reading(_BIGINT, field_text).value, unit)
+            number = reading(_BIGINT, field_text)
+            assert number.usual is not None
+            condition, value = number.usual
+            return epoch(f"CASE WHEN {condition} THEN {value} ELSE {number.value} END", unit)
 
 
 def reason(source: Source, fields: tuple[Field, ...], texts: dict[str, str], before: list[tuple[str, str]]) -> str:
@@ -97,4 +93,4 @@ def reason(source: Source, fields: tuple[Field, ...], texts: dict[str, str], bef
     return "CASE\n" + "".join(f"    WHEN {condition} THEN {why}\n" for condition, why in cases) + "  END"
 
 
-__all__ = ["Field", "Reading", "RecordFormat", "field_conditions", "readable", "reason", "time_reading"]
+__all__ = ["Field", "Reading", "RecordFormat", "field_conditions", "reason", "time_reading"]

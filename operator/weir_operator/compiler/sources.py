@@ -15,7 +15,8 @@ from . import csv_records, dead_letters, json_records
 from .expressions import ExpressionError, Scope, bound, identifier, interval
 from .kafka_options import source_options, with_clause
 from .readings import reading
-from .records import Field, RecordFormat, readable, time_reading
+from .records import Field, RecordFormat, time_reading
+from .row_values import PLACE, RowValues
 from .shapes import shape
 
 LATE = "weir_time <= CURRENT_WATERMARK(weir_time)"
@@ -61,15 +62,15 @@ def source_program(
     tables = (
         _records_table(name, group, source, record, fields),
         f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(name, source, record, fields)}",
-        f"CREATE TEMPORARY VIEW {events_view(name)} AS\nSELECT {columns},\n"
-        f"  weir_time, weir_partition, weir_offset\nFROM {rows}\nWHERE ({where}) AND {ON_TIME}",
+        f"CREATE TEMPORARY VIEW {events_view(name)} AS\nSELECT {columns},\n  weir_time, weir_partition, weir_offset\n"
+        f"FROM (\n{_rows(name, source, record, fields, ON_TIME)}\n) WHERE {where}",
         *record.suspects(name, f"{group}-dead-letters"),
         dead_letters.dead_letter_table(name, source, delivery),
         dead_letters.late_table(name, source, fields, delivery),
     )
     inserts = (
         dead_letters.dead_letter_insert(name),
-        # Late first: the two cheapest comparisons keep nearly all records from being read a second time.
+        # What is late or not is asked first: so each record is read in one of the two places only.
         dead_letters.late_insert(name, f"FROM (\n{_rows(name, source, record, fields, LATE)}\n) WHERE {where}", fields),
     )
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
@@ -139,14 +140,10 @@ def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> st
 
 def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, ...], condition: str = "TRUE") -> str:
     """The readable records that the condition holds for, their fields as declared."""
-    values = ",\n  ".join(
-        f"{reading(field.shape, record.field_text(field)).value} AS {identifier(field.name)}" for field in fields
-    )
-    first = "" if condition == "TRUE" else f"{condition}\n  AND "
-    return (
-        f"SELECT {values},\n  weir_time, weir_topic, weir_partition, weir_offset, weir_at\n"
-        f"FROM {identifier(f'{name}_records')}\nWHERE {first}{readable(record, source, fields)}"
-    )
+    values = RowValues(fields, timed=source.timestamp.field is not None)
+    columns = ", ".join(identifier(field.name) for field in fields)
+    texts = record.texts(identifier(f"{name}_records"), condition)
+    return f"SELECT {columns}, weir_time, {PLACE}\nFROM (\n  {values.query(texts)}\n)\nWHERE {values.readable()}"
 
 
 def _topics(name: str, source: Source) -> tuple[Topic, ...]:

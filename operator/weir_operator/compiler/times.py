@@ -9,10 +9,14 @@ _OFFSET: Final = "[+-][0-9]{2}:?[0-9]{2}$"
 
 @dataclass(frozen=True)
 class Instant:
-    """SQL for a TIMESTAMP_LTZ(3), NULL where the text is none, and a pattern of texts that surely are one."""
+    """SQL for a TIMESTAMP_LTZ(3), NULL where the text is none, and a pattern of texts that surely are one.
+
+    `bare`: whether JSON may write such a text without quotes.
+    """
 
     value: str
     plain: str | None = None
+    bare: bool = False
 
 
 def _local_time(field: str) -> str:
@@ -54,4 +58,4 @@ def epoch(number: str, unit: Literal["ms", "s"]) -> Instant:
     NULL outside the years 1 to 9999.
     """
     precision, digits = {"ms": (3, 14), "s": (0, 11)}[unit]
-    return Instant(f"TO_TIMESTAMP_LTZ({number}, {precision})", f"[0-9]{{1,{digits}}}")
+    return Instant(f"TO_TIMESTAMP_LTZ({number}, {precision})", f"[0-9]{{1,{digits}}}", bare=True)
