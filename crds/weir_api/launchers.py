@@ -28,10 +28,13 @@ class RevisionConfig(Model):
     bootstrap_servers: str
     state_directory: str = Field(description="URI under which this StreamJob keeps checkpoints and savepoints")
     work_directory: str = Field(description="Local directory for the launcher's record and its endpoint file")
+    warm_up: bool = Field(default=False, description="Run the plan on nothing before standing by: a start is faster")
     plan_only: bool = Field(default=False, description="Compile, answer and never start: for `weir plan`")
 
 
-Phase = Literal["compiling", "refused", "waitingForSlots", "standby", "starting", "running", "ended", "failed"]
+Phase = Literal[
+    "compiling", "refused", "waitingForSlots", "warmingUp", "standby", "starting", "running", "ended", "failed"
+]
 
 
 class JobAnswer(Model):
@@ -46,8 +49,9 @@ class JobAnswer(Model):
 class RevisionAnswer(Model):
     """Where this revision is.
 
-    compiling -> refused (errors) | waitingForSlots -> standby -> starting -> running -> ended (stopped by a savepoint
-    or cancelled) | failed (Flink gave the job up; errors). After `ended` and `failed` a new start is accepted.
+    compiling -> refused (errors) | waitingForSlots -> warmingUp (when asked to) -> standby -> starting -> running ->
+    ended (stopped by a savepoint or cancelled) | failed (Flink gave the job up; errors). After `ended` and `failed` a
+    new start is accepted.
     """
 
     revision: str

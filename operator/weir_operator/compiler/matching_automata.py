@@ -6,7 +6,7 @@ their conditions exclude each other: there is one way to read a stream. Variable
 their names are in the state.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,9 +50,12 @@ class _Take:
         return f"L{self.index}"
 
     @property
-    def taken(self) -> str:
-        """SQL: whether the attempt has come by here."""
-        return f"{self.variable}.{OFFSET} IS NOT NULL"
+    def taken(self) -> str | None:
+        """SQL: whether the attempt has come by here; None where every attempt has.
+
+        To ask that of an event, Flink reads back what the attempt has taken so far.
+        """
+        return f"{self.variable}.{OFFSET} IS NOT NULL" if self.optional else None
 
 
 def problems(course: Course) -> Iterator[tuple[str, str]]:
@@ -158,12 +161,12 @@ class _Automaton:
         return f"({before} IS NOT FALSE)" if self._mixes(take) else f"({before} IS NULL)"
 
     def _chosen(self, variable: str, options: list[_Take], unbroken: str) -> str:
-        """SQL: the event is taken by one of these options."""
+        """SQL: the event is taken by one of these options; empty if there are none."""
         terms = [
             f"{variable}.{option.flag}" + (f" AND {unbroken}" if option.contiguity == "next" else "")
             for option in options
         ]
-        return " OR ".join(f"({term})" for term in terms) or "FALSE"
+        return " OR ".join(f"({term})" for term in terms)
 
     # The text of MATCH_RECOGNIZE
 
@@ -219,22 +222,22 @@ class _Automaton:
         own = f"{take.variable}.{take.flag}"
         if take.index == 0:
             return own
-        cases: list[str] = []
+        cases: list[tuple[str | None, str]] = []
         for before in reversed(self.takes[: take.index]):
             options = self._options(before)
             if take not in options:
                 continue
-            unbroken = self._unbroken(before)
-            rivals = self._chosen(take.variable, options[: options.index(take)], unbroken)
-            near = f"{unbroken} AND " if take.contiguity == "next" else ""
-            allowed = f"{near}NOT ({rivals})"
-            cases.append(f"WHEN {before.taken} THEN {allowed}")
-        return f"{own} AND (CASE {' '.join(cases)} ELSE FALSE END)"
+            unbroken = self._unbroken(before) if take.contiguity == "next" else None
+            rivals = self._chosen(take.variable, options[: options.index(take)], self._unbroken(before))
+            cases.append((before.taken, _all(unbroken, _none_of(rivals)) or "TRUE"))
+            if before.taken is None:
+                break
+        return _all(own, _first_case(cases)) or own
 
     def _define_loop(self, take: _Take) -> str:
         """One more of a step whose events follow each other strictly."""
         exits = self._chosen(take.loop, self._exits(take), "TRUE")
-        return f"{take.taken} AND {take.loop}.{take.flag} AND NOT ({exits})"
+        return _all(take.taken, f"{take.loop}.{take.flag}", _none_of(exits)) or "TRUE"
 
     def _define_filler(self, take: _Take) -> str:
         """The event is passed over: nothing takes it, and it is not what must not come."""
@@ -242,13 +245,12 @@ class _Automaton:
         unbroken = self._unbroken(take, within_filler=True)
         taken = self._chosen(filler, self._options(take), unbroken)
         if take.loops and not self._mixes(take):
-            taken += f" OR ({filler}.{take.flag} AND {unbroken})"
+            taken = " OR ".join(filter(None, [taken, f"({filler}.{take.flag} AND {unbroken})"]))
         absence = self.course.takings[take.step].absence if take.waits else None
         barred = ""
         if absence is not None:
-            once_more = f" AND NOT {filler}.{take.flag}" if self._mixes(take) else ""
-            barred = f" AND NOT ({filler}.{absence}{once_more})"
-        return f"{take.taken} AND NOT ({taken}){barred}"
+            barred = f"{filler}.{absence}" + (f" AND NOT {filler}.{take.flag}" if self._mixes(take) else "")
+        return _all(take.taken, _none_of(taken), _none_of(barred)) or "TRUE"
 
     # What comes after it
 
@@ -303,3 +305,21 @@ class _Automaton:
     def _measured(self, prefix: str) -> list[str]:
         looped = [f"{prefix}weir_looped_{take.index}" for take in self.takes if take.loops]
         return [*(f"{prefix}weir_taken_{take.index}" for take in self.takes), *looped]
+
+
+def _all(*conditions: str | None) -> str:
+    """SQL for all of the conditions there are; empty if there are none."""
+    return " AND ".join(condition for condition in conditions if condition and condition != "TRUE")
+
+
+def _none_of(condition: str) -> str | None:
+    return f"NOT ({condition})" if condition else None
+
+
+def _first_case(cases: Sequence[tuple[str | None, str]]) -> str:
+    """SQL for what holds in the first case that is the case; None as its condition: it always is."""
+    if cases and cases[0][0] is None:
+        return cases[0][1]
+    whens = " ".join(f"WHEN {asked} THEN {allowed}" for asked, allowed in cases if asked is not None)
+    otherwise = next((allowed for asked, allowed in cases if asked is None), "FALSE")
+    return f"(CASE {whens} ELSE {otherwise} END)"

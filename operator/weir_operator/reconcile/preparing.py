@@ -37,7 +37,8 @@ def deploying(situation: Situation) -> Step:
     assert revision is not None
     found = situation.deployed(revision)
     answer = found.answer if found is not None and found.alive else None
-    actions = running.deploy(situation, revision, go_on=False)
+    replaces = situation.rollover.from_revision is not None
+    actions = running.deploy(situation, revision, go_on=False, warm_up=replaces)
     ready, config = revision in situation.observed.topics_ready, running.config_of(situation, revision)
     if not ready and config is not None:
         actions += (EnsureTopics(config),)

@@ -19,12 +19,15 @@ def config_of(situation: Situation, revision: str) -> RevisionConfig | None:
     return config if config is not None and config.revision == revision else None
 
 
-def deploy(situation: Situation, revision: str, go_on: bool = True) -> tuple[Action, ...]:
+def deploy(situation: Situation, revision: str, go_on: bool = True, warm_up: bool = False) -> tuple[Action, ...]:
     """See that the revision's process runs, with a back-off when it keeps dying."""
     found = situation.deployed(revision)
     if found is not None and (found.alive or situation.now < restart_due(situation, found)):
         return ()
-    return (Deploy(revision=revision, config=config_of(situation, revision), go_on=go_on),)
+    config = config_of(situation, revision)
+    if config is not None and warm_up:
+        config = config.model_copy(update={"warm_up": True})
+    return (Deploy(revision=revision, config=config, go_on=go_on),)
 
 
 def restart_due(situation: Situation, found: RevisionObservation) -> datetime:

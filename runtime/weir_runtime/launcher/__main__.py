@@ -101,7 +101,7 @@ def _run(config: RevisionConfig, board: Board, process: "subprocess.Popen[bytes]
             board=board,
             gateway=gateway,
             variables=variables.of_revision(config, Path(secrets) if secrets else None),
-            new_planner=lambda: Planner(gateway, settings.job_settings(config), in_jobmanager=process is None),
+            new_planner=lambda chosen: Planner(gateway, chosen, in_jobmanager=process is None),
             new_cluster=_cluster(config, gateway, work),
         )
         supervisor.run()

@@ -49,6 +49,7 @@ def cluster_settings(config: RevisionConfig, places: Mapping[str, str]) -> dict[
         # A TaskManager that ran out of memory lives on and does nothing.
         "taskmanager.jvm-exit-on-oom": "true",
         "web.submit.enable": "false",
+        "web.refresh-interval": "100",
         # A TaskManager that came up before its JobManager would otherwise wait ten seconds, and so would standby.
         "cluster.registration.error-delay": "1 s",
         **runtime.flink_configuration,

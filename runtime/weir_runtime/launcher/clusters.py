@@ -1,13 +1,15 @@
 """Where the job runs: a MiniCluster in our own JVM, or the JobManager that started us."""
 
 import os
+import uuid
 from typing import Final, Protocol
 
 from .gateways import Gateway, JavaObject, java_errors
-from .planners import Planner, Start
+from .planners import Planner, Start, java_id
 
 _MINICLUSTER: Final = "org.apache.flink.runtime.minicluster.MiniCluster"
 _DEFAULT_REST_PORT: Final = "8081"
+_WARM_UP_SECONDS: Final = 30
 
 
 class Cluster(Protocol):
@@ -19,6 +21,14 @@ class Cluster(Protocol):
 
     def submit(self, planner: Planner, start: Start) -> None:
         """Gives the planner's job to the cluster, returns when it is taken; raises JavaError."""
+        ...
+
+    def prepare(self, planner: Planner) -> None:
+        """Does what a start need not wait for; raises JavaError and StatementError."""
+        ...
+
+    def warm_up(self, planner: Planner) -> None:
+        """Runs a planner's job, one that ends, to its end; raises JavaError, also when it takes too long."""
         ...
 
 
@@ -39,13 +49,28 @@ class EmbeddedCluster:
         """Where Flink's REST API answers, on this machine only."""
         return self._url
 
+    def prepare(self, planner: Planner) -> None:
+        """Builds the job."""
+        planner.prepare()
+
     def submit(self, planner: Planner, start: Start) -> None:
         """Hands the job over inside the JVM, without the way through REST."""
-        environment, graph = planner.graph(start)
+        job = planner.job(start)
         with java_errors():
-            identifier = self._gateway.java_class("org.apache.flink.api.common.JobID").fromHexString(start.job_id)
-            job = graph.getJobGraph(environment.getClass().getClassLoader(), identifier)
             self._cluster.submitJob(job).get()
+
+    def warm_up(self, planner: Planner) -> None:
+        """A job that is not over in time is cancelled."""
+        start = Start(uuid.uuid4().hex, None)
+        self.submit(planner, start)
+        with java_errors():
+            identifier = java_id(self._gateway, start.job_id)
+            result = self._cluster.requestJobResult(identifier)
+            try:
+                result.get(_WARM_UP_SECONDS, self._gateway.jvm.java.util.concurrent.TimeUnit.SECONDS)
+            finally:
+                if not result.isDone():
+                    self._cluster.cancelJob(identifier).get()
 
 
 class ApplicationCluster:
@@ -61,6 +86,12 @@ class ApplicationCluster:
             settings = dict(loader.loadConfiguration().toMap())
         host = os.environ.get("WEIR_FLINK_HOST") or settings.get("rest.address", "localhost")
         return f"http://{host}:{settings.get('rest.port', _DEFAULT_REST_PORT)}"
+
+    def prepare(self, planner: Planner) -> None:
+        """Nothing: the environment that executes the job is made with the job's id."""
+
+    def warm_up(self, planner: Planner) -> None:
+        """Nothing: a JobManager in application mode ends with the first job that does."""
 
     def submit(self, planner: Planner, start: Start) -> None:
         """Executes the job; where Flink has recovered it already, it is not submitted twice."""

@@ -1,17 +1,22 @@
 """Flink's planner: statements in, errors in the user's words, plan and job out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from . import messages
 from .gateways import Gateway, JavaError, JavaObject, java_errors
 
+_ENVIRONMENT: Final = "org.apache.flink.streaming.api.environment.StreamExecutionEnvironment"
 _TABLE_STATEMENTS: Final = ("CreateTableOperation", "CreateViewOperation")
 _INSERT: Final = "SinkModifyOperation"
 _JOB_ID: Final = "$internal.pipeline.job-id"
 _RESTORE_PATH: Final = "execution.state-recovery.path"
 _IGNORE_UNCLAIMED: Final = "execution.state-recovery.ignore-unclaimed-state"
+_WITH_BOUNDEDNESS: Final = "org.apache.flink.streaming.api.transformations.WithBoundedness"
+_CLAIM_MODE_KEY: Final = "execution.state-recovery.claim-mode"
+_CLAIM_MODE: Final = "org.apache.flink.core.execution.RecoveryClaimMode"
+_RESTORE_SETTINGS: Final = "org.apache.flink.runtime.jobgraph.SavepointRestoreSettings"
 
 
 class StatementError(Exception):
@@ -40,6 +45,7 @@ class Planner:
     _inserts: list[str] = field(init=False, default_factory=list)
     _plan: JavaObject = field(init=False, default=None)
     _translated: JavaObject = field(init=False, default=None)
+    _job: JavaObject = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Starts Flink's planner; takes a second or more in a fresh JVM."""
@@ -55,6 +61,28 @@ class Planner:
         if _simple_name(operation) not in _TABLE_STATEMENTS:
             raise StatementError("only CREATE TABLE and CREATE VIEW are possible here")
         self._run(lambda: self._tables.executeInternal(operation))
+
+    def options(self, table: str) -> dict[str, str]:
+        """The options of a table by its full name, as plans have it; secrets are filled in."""
+        with java_errors():
+            options = self._table(table).getResolvedTable().getOptions()
+            return {str(name): str(options[name]) for name in options}
+
+    def set_options(self, table: str, options: Mapping[str, str]) -> None:
+        """Adds to a table's options or replaces them, for this environment alone."""
+        with java_errors():
+            found, catalogs = self._table(table), self._tables.getCatalogManager()
+            merged = self.gateway.jvm.java.util.HashMap(found.getResolvedTable().getOptions())
+            for name, value in options.items():
+                merged.put(name, value)
+            changed = found.getTable().copy(merged)
+            if found.isTemporary():
+                catalogs.dropTemporaryTable(found.getIdentifier(), False)
+            catalogs.createTemporaryTable(changed, found.getIdentifier(), False)
+
+    def _table(self, name: str) -> JavaObject:
+        catalogs = self._tables.getCatalogManager()
+        return catalogs.getTableOrError(catalogs.qualifyIdentifier(self._parser.parseIdentifier(name)))
 
     def insert(self, statement: str) -> str:
         """Adds one INSERT INTO and returns the full name of its table; raises StatementError."""
@@ -104,10 +132,21 @@ class Planner:
         reference = self.gateway.java_class("org.apache.flink.table.api.PlanReference")
         self._plan = self._run(lambda: self._tables.getPlanner().loadPlan(reference.fromJsonString(plan)))
         self._translated = None
+        self._job = None
 
     def translate(self) -> None:
         """Generates the code of the loaded plan's operators, so that the next start need not; raises StatementError."""
         self._translated = self._run(lambda: self._tables.getPlanner().translatePlan(self._plan))
+
+    def ends_by_itself(self) -> bool:
+        """Whether all sources of the loaded plan are bounded; raises StatementError."""
+        if self._translated is None:
+            self.translate()
+        with java_errors():
+            reached = [one for last in self._translated for one in last.getTransitivePredecessors()]
+            sources = [one for one in reached if one.getInputs().isEmpty()]
+            bounded = self.gateway.java_class("java.lang.Class").forName(_WITH_BOUNDEDNESS)
+            return all(bounded.isInstance(one) and one.getBoundedness().name() == "BOUNDED" for one in sources)
 
     def explain(self) -> str:
         """Flink's text of the loaded plan, for people."""
@@ -126,6 +165,28 @@ class Planner:
         settings = {_JOB_ID: start.job_id, _IGNORE_UNCLAIMED: str(start.ignore_unclaimed).lower()}
         if start.restore_from is not None:
             settings[_RESTORE_PATH] = start.restore_from
+        return self._graph(settings)
+
+    def prepare(self) -> None:
+        """Builds the next start's job, so that only its id and its place to restore from are left to be said."""
+        environment, graph = self._graph({})
+        with java_errors():
+            self._job = graph.getJobGraph(environment.getClass().getClassLoader(), java_id(self.gateway, "0" * 32))
+
+    def job(self, start: Start) -> JavaObject:
+        """The loaded plan's job for a cluster in this JVM; at once if it was prepared."""
+        if self._job is None:
+            self.prepare()
+        job, self._job = self._job, None
+        settings = self.gateway.java_class(_RESTORE_SETTINGS)
+        with java_errors():
+            job.setJobID(java_id(self.gateway, start.job_id))
+            if start.restore_from is not None:
+                claim = self.gateway.java_class(_CLAIM_MODE).valueOf(self.settings[_CLAIM_MODE_KEY])
+                job.setSavepointRestoreSettings(settings.forPath(start.restore_from, start.ignore_unclaimed, claim))
+        return job
+
+    def _graph(self, settings: dict[str, str]) -> tuple[JavaObject, JavaObject]:
         if self._translated is None:
             self.translate()
         # Operators belong to one job: a later start gets its own.
@@ -137,7 +198,7 @@ class Planner:
             return environment, graph
 
     def _new_environment(self, settings: dict[str, str]) -> JavaObject:
-        environment = self.gateway.java_class("org.apache.flink.streaming.api.environment.StreamExecutionEnvironment")
+        environment = self.gateway.java_class(_ENVIRONMENT)
         configuration = self.gateway.configuration({**self.settings, **settings})
         if self.in_jobmanager:
             return environment.getExecutionEnvironment(configuration)
@@ -179,6 +240,11 @@ class Planner:
     def _table_names(self) -> Sequence[str]:
         with java_errors():
             return [str(name) for name in self._tables.listTables()]
+
+
+def java_id(gateway: Gateway, job_id: str) -> JavaObject:
+    """A job's id, 32 hexadecimal digits, as Flink's own type."""
+    return gateway.java_class("org.apache.flink.api.common.JobID").fromHexString(job_id)
 
 
 def _simple_name(operation: JavaObject) -> str:

@@ -2,12 +2,14 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from weir_api.launchers import FieldError, JobAnswer, RevisionConfig
 
+from . import warmups
 from .boards import Board
 from .clusters import Cluster
 from .compilations import Compilation, RefusedError, compile_program
@@ -18,7 +20,7 @@ from .planners import Planner, Start, StatementError
 from .plans import PlanError
 from .records import StartRecord
 from .restore_points import GoOn, HasEnded, StateDirectory, StateMissing, after_kill
-from .settings import state_uri
+from .settings import job_settings, state_uri
 from .variables import Variables
 
 LOGGER: Final = logging.getLogger(__name__)
@@ -40,7 +42,7 @@ class Supervisor:
     board: Board
     gateway: Gateway
     variables: Variables
-    new_planner: Callable[[], Planner]
+    new_planner: Callable[[dict[str, str]], Planner]
     new_cluster: Callable[[], Cluster]
     parent: int = field(default_factory=os.getppid)
     _planner: Planner = field(init=False)
@@ -58,7 +60,7 @@ class Supervisor:
         self._state = StateDirectory(self.gateway, state_uri(self.config))
         self.board.restore_points = self._state.restore_points
         try:
-            self._planner = self.new_planner()
+            self._planner = self.new_planner(job_settings(self.config))
             self._compilation = compile_program(self.config, self._planner, self.variables, self.config.plan_only)
         except RefusedError as error:
             self._refuse(error.errors)
@@ -72,6 +74,7 @@ class Supervisor:
         self._rest = FlinkRest(self._cluster.rest_url())
         self.board.update(phase="waitingForSlots", flink_url=self._rest.url)
         self._await_slots()
+        self._warm_up()
         self._resume()
         self._serve_starts()
 
@@ -102,18 +105,43 @@ class Supervisor:
                 LOGGER.info("waiting for Flink: %s", error)
             self._pause(_FAST_SECONDS)
 
+    def _warm_up(self) -> None:
+        """A run on nothing, for as long as another revision works; the start it makes short must not depend on it."""
+        if not self.config.warm_up or self.board.record is not None or self.board.shutting_down:
+            return
+        self.board.update(phase="warmingUp")
+        began = time.monotonic()
+        try:
+            planner = self.new_planner(warmups.settings(self._planner.settings))
+            statements = [self.variables.fill(statement) for statement in self.config.program.tables]
+            if warmups.prepare(planner, statements, self._compilation.plan_with({})):
+                self._cluster.warm_up(planner)
+            LOGGER.info("warmed up in %.1f s", time.monotonic() - began)
+        except (JavaError, StatementError) as error:
+            LOGGER.warning("not warmed up: %s", error)
+
     def _resume(self) -> None:
         """Goes on with what was recorded by this launcher's earlier life, or stands by."""
         record = self.board.record
         if self.board.shutting_down:
             return
         if record is None:
-            self.board.update(phase="standby")
+            self._stand_by()
         elif record.outcome is not None:
             errors = (FieldError(message=record.error),) if record.outcome == "failed" else ()
             self.board.update(phase=record.outcome, errors=errors, job=_ended_job(record))
         else:
             self._go_on(record)
+
+    def _stand_by(self) -> None:
+        try:
+            self._cluster.prepare(self._planner)
+        except JavaError as error:
+            self._refuse((FieldError(message=self.variables.redact(_words(error.chain))),))
+        except StatementError as error:
+            self._refuse((FieldError(message=self.variables.redact(str(error))),))
+        else:
+            self.board.update(phase="standby")
 
     def _go_on(self, record: StartRecord) -> None:
         decision = after_kill(record, self._state.snapshots(record.request.job_id))

@@ -74,7 +74,7 @@ def test_a_changed_program_goes_on_with_what_the_old_one_knew(
         statements=tables(source, sums, counts, keep="MOD(v, 2) = 0"),
         inserts=both,
         revision="r2",
-    )
+    ).model_copy(update={"warm_up": True})
     before, after = events(0, 1000), events(1000, 2000)
 
     with LauncherProcess(old, jars) as first, LauncherProcess(new, jars) as second:
@@ -83,6 +83,8 @@ def test_a_changed_program_goes_on_with_what_the_old_one_knew(
         first.start(FIRST)
         wait_for_rows(kafka, sums, "total", running(before, int))
         second.wait_for("standby")
+        assert "warmed up in" in (second.work / "log").read_text()
+        assert list(streams.read_all(kafka, counts)) == [], "what only warmed up has read and written nothing"
         savepoint = first.stop_with_savepoint(FIRST, f"{old.state_directory}/savepoints/1")
         first.wait_for("ended")
         produce(kafka, source, after)
