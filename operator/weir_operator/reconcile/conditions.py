@@ -177,7 +177,7 @@ def state_safe(situation: Situation) -> Said:
         return "False", "ManualRestoreRequired", f"{why}{points}; {BY_HAND}"
     policy = situation.wanted.spec.state if situation.wanted.spec else StatePolicy()
     lost = verdicts.unpermitted(rollover.verdict, policy, situation.wanted.name) if rollover.verdict else ()
-    if rollover.step == "Refused" and lost:
+    if rollover.step == "Refused" and rollover.to_revision == situation.wanted.revision and lost:
         operators = "; ".join(f"{one.uid}: {one.fate}, {one.reason}" for one in lost)
         names = ", ".join(one.uid for one in lost)
         how = f"to give it up: state: {{onIncompatibleChange: reset, operators: [{names}]}}"

@@ -42,7 +42,7 @@ class Stage:
         """Where the job writes."""
         return self.root / "numbers"
 
-    def spec(self, word: str, key: str = "m", **further: bool) -> Spec:
+    def spec(self, word: str, key: str = "m", number: str = "id", **further: JsonValue) -> Spec:
         """A program that writes every number with this word, and keeps a sum per key."""
         numbers = (
             "CREATE TABLE numbers (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '200', "
@@ -54,7 +54,7 @@ class Stage:
         )
         sums = "CREATE TABLE sums (m BIGINT, n BIGINT) WITH ('connector' = 'blackhole')"
         inserts: list[JsonValue] = [
-            {"name": "all", "sql": f"INSERT INTO written SELECT id, '{word}' FROM numbers"},
+            {"name": "all", "sql": f"INSERT INTO written SELECT {number}, '{word}' FROM numbers"},
             {"name": "sums", "sql": f"INSERT INTO sums SELECT {key}, COUNT(*) FROM keyed GROUP BY {key}"},
         ]
         keyed = "CREATE VIEW keyed AS SELECT MOD(id, 7) AS m, MOD(id, 5) AS l FROM numbers"
@@ -64,9 +64,9 @@ class Stage:
             **further,
         }
 
-    def apply(self, word: str, key: str = "m", **further: bool) -> int:
+    def apply(self, word: str, key: str = "m", number: str = "id", **further: JsonValue) -> int:
         """Give the job this program; the generation it is."""
-        return self.store.apply(KEY, self.spec(word, key, **further))[0].metadata.generation
+        return self.store.apply(KEY, self.spec(word, key, number, **further))[0].metadata.generation
 
     @property
     def status(self) -> Status:

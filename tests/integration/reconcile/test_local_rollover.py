@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from integration.reconcile.jobs import KEY, OPERATOR, Stage, staged
 
@@ -103,5 +104,46 @@ def test_operator_and_job_die_while_it_is_saved(stage: Stage) -> None:
     os.kill(stage.launcher().pid, signal.SIGKILL)
     stage.start_operator()
     stage.settled(2, "Running")
+    stage.until_written("two")
+    assert stage.check_exact()
+
+
+def test_a_revision_that_fails_after_its_start_is_rolled_back(stage: Stage) -> None:
+    """The old one goes on from the savepoint that was taken for the change, and a mended spec is another change."""
+    stage.apply("one")
+    stage.start_operator()
+    stage.settled(1, "Running")
+    stage.until_written("one")
+
+    retries: JsonValue = {"restart-strategy.exponential-delay.attempts-before-reset-backoff": "1"}
+    stage.apply("broken", number="id / (id - id)", runtime={"checkpointInterval": "1s", "flinkConfiguration": retries})
+    back = stage.settled(2, "Degraded")
+    assert back.rollover is not None and back.rollover.step == "RolledBack"
+    assert back.savepoint is not None and back.job is not None
+    assert back.job.restored_from == back.savepoint.location
+    told = " ".join(condition.message for condition in back.conditions)
+    assert "by zero" in told, told
+    before = len(stage.rows())
+    stage.until("the old revision's rows", lambda _: len(stage.rows()) > before + 500)
+    assert {word for _, word in stage.rows()} == {"one"}
+    assert stage.check_exact()
+
+    stage.apply("mended")
+    stage.settled(3, "Running")
+    stage.until_written("mended")
+    assert stage.check_exact()
+
+
+def test_state_that_was_named_is_lost_and_no_other(stage: Stage) -> None:
+    """The change that test_a_life sees refused, with the word for it: the counts begin again, the numbers do not."""
+    stage.apply("one")
+    stage.start_operator()
+    stage.settled(1, "Running")
+    stage.until_written("one")
+    stage.apply("two", key="l", state={"onIncompatibleChange": "reset", "operators": ["numbers.sums"]})
+    reset = stage.settled(2, "Running")
+    assert reset.rollover is not None and reset.rollover.verdict is not None
+    fates = {operator.uid: operator.fate for operator in reset.rollover.verdict.operators}
+    assert fates["numbers.sums"] not in ("kept", "added"), fates
     stage.until_written("two")
     assert stage.check_exact()

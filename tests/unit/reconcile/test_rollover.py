@@ -182,6 +182,21 @@ def test_loss_of_state_is_refused_then_allowed_by_name(story: Story) -> None:
     assert (order.fresh, order.ignore_unclaimed) == ({"job.sums": "-g3"}, False), "once given up, for good"
 
 
+def test_a_refused_change_that_is_taken_back_leaves_no_trace(story: Story) -> None:
+    story.apply()
+    story.rest()
+    job = story.running().order
+    story.apply(key="l")
+    story.rest()
+    assert story.said("StateSafe")[0] == "False"
+    story.apply()
+    story.rest()
+    assert story.is_in("Running")
+    assert story.said("StateSafe") == ("True", "Kept")
+    assert story.said("Progressing") == ("False", "Stable")
+    assert story.running().order == job, "the job was touched"
+
+
 def test_suspend_keeps_a_savepoint_and_resume_goes_on_from_it(story: Story) -> None:
     story.apply()
     story.rest()
