@@ -117,8 +117,8 @@ def test_a_revision_that_fails_after_its_start_is_rolled_back(stage: Stage) -> N
 
     retries: JsonValue = {"restart-strategy.exponential-delay.attempts-before-reset-backoff": "1"}
     stage.apply("broken", number="id / (id - id)", runtime={"checkpointInterval": "1s", "flinkConfiguration": retries})
-    back = stage.settled(2, "Degraded")
-    assert back.rollover is not None and back.rollover.step == "RolledBack"
+    back = stage.until("the roll back", lambda s: s.rollover is not None and s.rollover.step == "RolledBack")
+    assert back.phase == "Degraded" and back.observed_generation == 2
     assert back.savepoint is not None and back.job is not None
     assert back.job.restored_from == back.savepoint.location
     told = " ".join(condition.message for condition in back.conditions)
