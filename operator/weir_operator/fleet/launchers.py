@@ -3,7 +3,7 @@
 import httpx
 from pydantic import ValidationError
 
-from weir_api.launchers import RevisionAnswer, StartRequest
+from weir_api.launchers import RestorePoint, RestorePoints, RevisionAnswer, StartRequest
 
 from .fleets import FleetError, RefusedError
 
@@ -23,6 +23,15 @@ class LauncherClient:
             answer = self._http.get(f"{url}/v1/revision")
             answer.raise_for_status()
             return RevisionAnswer.model_validate_json(answer.content)
+        except (httpx.HTTPError, ValidationError):
+            return None
+
+    def restore_points(self, url: str) -> tuple[RestorePoint, ...] | None:
+        """What there is to start from, newest first; None when it cannot tell (yet)."""
+        try:
+            answer = self._http.get(f"{url}/v1/restore-points")
+            answer.raise_for_status()
+            return RestorePoints.model_validate_json(answer.content).points
         except (httpx.HTTPError, ValidationError):
             return None
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig
 
-from . import metrics, processes, snapshots, topics
+from . import jobs, metrics, processes, snapshots
 from .actions import (
     Action,
     Deploy,
@@ -39,7 +39,6 @@ from .store import Key, WriteError, utc_now, write_atomically
 _QUICK = timedelta(seconds=30)  # a process that ends sooner did not get as far as doing any work
 _PATIENCE = 5.0  # seconds for a process to end by itself before it is killed
 _SAVEPOINTS_KEPT = 5
-_TOPICS_DEADLINE = 5.0
 _LOG_TAIL = 2_000
 
 
@@ -154,18 +153,8 @@ class LocalFleet:
         return answer if answer is not None and answer.revision == work.name else None
 
     def _job(self, work: Path, answer: RevisionAnswer, watch: Watch) -> JobObservation | None:
-        if answer.job is None:
-            return None
-        seen = None
-        if answer.flink_url is not None:
-            seen = self._flink.job(
-                answer.flink_url, answer.job.id, _tables(work) if watch.records else None, watch.brief
-            )
-        if seen is not None:
-            return seen
-        if answer.phase in ("ended", "failed"):  # in an earlier life of this process: Flink knows nothing of it now
-            return JobObservation(id=answer.job.id, state=answer.job.state, started_at=answer.job.started_at)
-        return None
+        tables = _tables(work) if watch.records else None
+        return jobs.job_of(self._flink, answer.flink_url, answer, tables, watch.brief)
 
     def perform(self, key: Key, action: Action) -> None:
         """Do it. Raises FleetError, RefusedError."""
@@ -200,12 +189,7 @@ class LocalFleet:
                 self._topics_ready.pop(key, None)
 
     def _ensure_topics(self, key: Key, config: RevisionConfig) -> None:
-        wanted: Sequence[object] = config.program.topics
-        if wanted:
-            try:
-                topics.ensure_topics(self._bootstrap_servers, config.program.topics, deadline=_TOPICS_DEADLINE)
-            except topics.TopicError as error:
-                raise FleetError(str(error)) from error
+        jobs.ensure_topics(self._bootstrap_servers, config)
         with self._lock:
             self._topics_ready.setdefault(key, set()).add(config.revision)
 

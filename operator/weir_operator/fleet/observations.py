@@ -44,6 +44,10 @@ class RevisionObservation:
     job: JobObservation | None = None
     log_tail: str = ""
     """The last lines of its log when it is dead."""
+    trouble: str = ""
+    """Why whoever keeps its processes up cannot, in words: an image that cannot be pulled, one crash after another."""
+    complete: bool = True
+    """Whether nothing of what a Deploy makes is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Observation:
     savepoint: SavepointObservation | None = None
     points: tuple[RestorePoint, ...] = ()
     """Complete savepoints and checkpoints on disk, newest first."""
+    points_known: bool = True
+    """Whether `points` could be looked at; otherwise it says nothing."""
     topics_ready: frozenset[str] = frozenset()
     """Revisions whose topics were seen to be there."""
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +85,8 @@ class Watch:
     """(revision, job id, trigger id) of the savepoint under way."""
     records: bool = False
     """Also count records: some more requests, so only when nothing is in a hurry."""
+    points: bool = False
+    """Restore points are needed even where looking at them is work of its own, because no launcher answers."""
 
     @property
     def brief(self) -> bool:

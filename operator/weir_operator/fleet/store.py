@@ -40,6 +40,10 @@ class GoneError(StoreError):
     """The object was removed, or replaced by another one of the same name, since it was read."""
 
 
+class StaleError(StoreError):
+    """The object has changed since it was read; nothing was written. Look again."""
+
+
 class DeletingError(StoreError):
     """The object is being deleted; it takes no new spec until it is gone."""
 
@@ -81,6 +85,8 @@ class Metadata(_Document):
     generation: int = Field(ge=1)
     creation_timestamp: datetime
     deletion_timestamp: datetime | None = None
+    resource_version: str | None = None
+    """Where others may write at the same time; files have one writer."""
     annotations: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     owner_references: tuple[OwnerReference, ...] = ()
@@ -207,10 +213,10 @@ class Store:
             except OSError as error:
                 raise WriteError(f"cannot remove {self.path(key)}: {error.strerror or error}") from error
 
-    def write_status(self, key: Key, uid: str, status: Status) -> StoredObject:
+    def write_status(self, key: Key, uid: str, status: Status, version: str | None = None) -> StoredObject:  # noqa: ARG002
         """Replace the status of the object with this uid and nothing else of it. On disk when this returns.
 
-        Raises GoneError, WriteError, UnreadableError.
+        There is one writer, so that `version` says nothing here. Raises GoneError, WriteError, UnreadableError.
         """
         with self._lock:
             found = self.get(key)

@@ -64,6 +64,8 @@ def phase(situation: Situation) -> Phase:  # noqa: PLR0911 - a table of cases
         return "Failed" if _manual(situation) or _given_up(situation) else "Degraded"
     if rollover.to_revision is None:
         return "Suspending"
+    if (coming := situation.deployed(rollover.to_revision)) is not None and coming.trouble:
+        return "Degraded"
     return "Deploying" if rollover.from_revision is None or status.phase == "Deploying" else "Updating"
 
 
@@ -155,6 +157,8 @@ def deployed(situation: Situation) -> Said:
     found = situation.deployed(revision)
     if found is None:
         return "False", "NotDeployed", ""
+    if found.trouble:
+        return "False", "DeployFailed", found.trouble
     if not found.alive:
         last = found.log_tail.strip().splitlines()[-1:]
         return "False", "ProcessGone", "".join(last)

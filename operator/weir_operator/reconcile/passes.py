@@ -11,19 +11,26 @@ from weir_api.statuses import Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.fleet.actions import Action, Forget
 from weir_operator.fleet.fleets import Fleet, FleetError, RefusedError
+from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.observations import Watch
-from weir_operator.fleet.store import Key, Store, StoredObject, utc_now
+from weir_operator.fleet.store import Key, StoredObject, utc_now
 
-from . import identities, rollover
+from . import identities, removals, rollover
 from .situations import SETTLED, Limits, Situation, Step, Wanted
 from .specs import parsed
 
 LOGGER = logging.getLogger(__name__)
 
-HURRY, BRISK, CALM = 0.06, 0.3, 2.0
-"""Seconds between passes: while no job runs, while something is under way, and while nothing is."""
-
 _HURRIED = frozenset({"Judging", "Triggering", "Saving", "Saved", "Starting", "RollingBack", "Abandoning"})
+
+
+@dataclass(frozen=True, slots=True)
+class Paces:
+    """Seconds between passes: while no job runs, while something is under way, and while nothing is."""
+
+    hurry: float = 0.06
+    brisk: float = 0.3
+    calm: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,10 @@ class Passed:
 class Reconciler:
     """What passes over StreamJobs are made with; the same for all of them."""
 
-    store: Store
+    store: Objects
     fleet: Fleet
     now: Callable[[], datetime] = utc_now
+    paces: Paces = field(default_factory=Paces)
     limits: Limits = field(default_factory=Limits)
     steps_at_once: int = 3
     """So many steps may follow each other, each on disk, without another look at the world."""
@@ -64,24 +72,26 @@ class Reconciler:
         wanted = wanted_of(stored, self.fleet)
         seen = self.fleet.observe(stored.key, watch(stored.status))
         observed = replace(seen, failures=failures.messages, refused=failures.refused)
-        step = self._recorded(stored.key, Situation(wanted, stored.status, observed, self.now(), self.limits))
+        step = self._recorded(stored, Situation(wanted, stored.status, observed, self.now(), self.limits))
         after = failures
         for action in step.actions:
             after = self._act(stored.key, action, after)
             if isinstance(action, Forget) and action.name not in after.messages:
                 return Passed(None, Failures())
         moved = step.status.rollover != stored.status.rollover
-        return Passed(HURRY / 2 if moved else pace(step.status, step.actions), after)
+        return Passed(self.paces.hurry / 2 if moved else pace(step.status, step.actions, self.paces), after)
 
-    def _recorded(self, key: Key, situation: Situation) -> Step:
+    def _recorded(self, stored: StoredObject, situation: Situation) -> Step:
         """The next step, on disk. Steps that ask for nothing to be done follow each other on what was seen already.
 
         So the time without a job does not grow by a look at the world for each of them.
         """
+        key, version = stored.key, stored.metadata.resource_version
         for _ in range(self.steps_at_once):
             step = rollover.plan(situation)
             log_step(key, situation.status, step.status)
-            self.store.write_status(key, situation.wanted.uid, step.status)
+            written = self.store.write_status(key, situation.wanted.uid, step.status, version)
+            version = written.metadata.resource_version
             if step.actions or step.status.rollover == situation.status.rollover:
                 break
             situation = situation.recording(step.status)
@@ -166,19 +176,22 @@ def watch(status: Status) -> Watch:
     current = status.rollover
     if current is not None and current.step in ("Triggering", "Saving"):
         assert current.from_revision and current.from_job_id and current.trigger_id
-        return Watch(trigger=(current.from_revision, current.from_job_id, current.trigger_id))
-    return Watch(records=current is None or current.step in SETTLED)
+        return Watch(trigger=(current.from_revision, current.from_job_id, current.trigger_id), points=True)
+    ending = current is not None and current.step in ("Abandoning", "RollingBack")
+    points = ending or (status.phase == "Deleting" and removals.needs_look(status))
+    return Watch(records=current is None or current.step in SETTLED, points=points)
 
 
-def pace(status: Status, actions: tuple[Action, ...]) -> float:
+def pace(status: Status, actions: tuple[Action, ...], paces: Paces) -> float:
     """Seconds until the next pass."""
     step = status.rollover.step if status.rollover else None
     if step in _HURRIED:
-        return HURRY
+        return paces.hurry
     settled = step is None or step in SETTLED
     ready = status.condition("Ready")
     resting = status.job is None or (ready is not None and ready.status == "True")
-    return CALM if settled and resting and not actions and status.phase != "Deleting" else BRISK
+    calm = settled and resting and not actions and status.phase != "Deleting"
+    return paces.calm if calm else paces.brisk
 
 
 def log_step(key: Key, before: Status, after: Status) -> None:

@@ -67,6 +67,8 @@ def judging(situation: Situation) -> Step:
 
 def start_without_job(situation: Situation) -> Step:
     """Step 6 of a first start or a resume; waits for a person when the state that should be there is not."""
+    if not situation.observed.points_known:
+        return Step(situation.status)
     choice = restores.choose(situation)
     if choice.source == "missing":
         gone = f"{choice.location} is not there any more" if choice.location else "there is nothing to restore from"
@@ -100,8 +102,7 @@ def save(situation: Situation) -> Step:
     if seen is not None and seen.running_since is not None:
         return Step(_trigger(situation))
     hopeless = rollover.failures >= situation.limits.savepoints_before_abandoning
-    dying = found is not None and not found.alive and found.quick_exits >= running.QUICK_EXITS_UNSTABLE
-    if dying or (seen is not None and (hopeless or seen.state in ENDED)):
+    if (found is not None and running.dying(found)) or (seen is not None and (hopeless or seen.state in ENDED)):
         return Step(enter(situation, "Abandoning"))
     if rollover.step != "BackingOff":
         return Step(enter(situation, "BackingOff", message="the job does not run"))

@@ -1,5 +1,6 @@
 """Deleting a StreamJob: a last savepoint unless told not to, within a deadline; what is dead never blocks. Pure."""
 
+from weir_api.statuses import Status
 from weir_operator.fleet.actions import Forget, RemoveState
 
 from . import beginnings, preparing, restores, saving
@@ -53,7 +54,8 @@ def _let_go(situation: Situation) -> Step:
     job = situation.status.job
     assert job is not None
     begun = situation if situation.status.rollover else situation.recording(beginnings.stop(situation).status)
-    newest = restores.newest(situation, job) if _wants_savepoint(situation) else None
+    looked = _wants_savepoint(situation) and situation.observed.points_known
+    newest = restores.newest(situation, job) if looked else None
     done = enter(begun, "Done", to_revision=None, to_job_id=None, restore_from=newest)
     return Step(with_job(done, None))
 
@@ -63,7 +65,40 @@ def _clear(situation: Situation) -> Step:
     rollover = situation.status.rollover
     if rollover is not None and rollover.step not in SETTLED:
         return Step(enter(situation, "Cancelled"))
-    if situation.observed.revisions:
+    since = situation.wanted.deleting_since
+    assert since is not None
+    if situation.observed.revisions and situation.now < since + situation.limits.removal:
         return Step(situation.status)
-    keep = rollover.restore_from if rollover is not None and _wants_savepoint(situation) else None
-    return Step(situation.status, (RemoveState(keep), Forget()))
+    if not ever_started(situation.status):
+        return Step(situation.status, (Forget(),))
+    if _wants_savepoint(situation) and needs_look(situation.status) and not situation.observed.points_known:
+        overdue = situation.now >= since + situation.limits.removal
+        return Step(situation.status, (Forget(),) if overdue else ())  # what was never looked at is not deleted
+    return Step(situation.status, (RemoveState(_kept(situation)), Forget()))
+
+
+def ever_started(status: Status) -> bool:
+    """Whether any job may have left state."""
+    rollover = status.rollover
+    if status.revision is not None or status.job is not None:
+        return True
+    return rollover is not None and (
+        rollover.from_job_id is not None or any(record.step == "Starting" for record in rollover.history)
+    )
+
+
+def needs_look(status: Status) -> bool:
+    """Whether what is kept of a StreamJob without a job is not on record, and has to be looked for."""
+    rollover = status.rollover
+    return status.job is None and rollover is not None and rollover.restore_from is None and ever_started(status)
+
+
+def _kept(situation: Situation) -> str | None:
+    """What was saved last; where the end came before anyone could look, the newest of what is found now."""
+    rollover, points = situation.status.rollover, situation.observed.points
+    if rollover is None or not _wants_savepoint(situation):
+        return None
+    if rollover.restore_from is not None:
+        return rollover.restore_from
+    newest = max(points, key=lambda point: point.taken_at, default=None)
+    return newest.location if newest is not None else None

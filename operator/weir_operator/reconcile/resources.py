@@ -8,16 +8,14 @@ from weir_api.phases import Phase
 from weir_api.resources import Resource, parse
 from weir_api.statuses import Condition, Status
 from weir_api.streamjobs import StreamJobSpec
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Store, StoredObject
+from weir_operator.fleet.objects import Objects
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, StoredObject
 
 STREAMJOB = "StreamJob"
 OWN_ANNOTATIONS = "weir.dev/"
 
 Compile = Callable[[Resource], StreamJobSpec]
 """From a typed resource to what runs. Raises SpecError."""
-
-SOON, CALM = 0.3, 1.0
-"""Seconds until the next look at the StreamJob: while it moves, and while it does not."""
 
 
 def child_key(parent: Key) -> Key:
@@ -29,8 +27,12 @@ def child_key(parent: Key) -> Key:
 class ResourceReconciler:
     """What passes over resources of the kinds are made with."""
 
-    store: Store
+    store: Objects
     compile: Compile
+    soon: float = 0.3
+    """Seconds until the next look at the StreamJob while it moves."""
+    calm: float = 1.0
+    """The same while it does not."""
 
     def reconcile(self, stored: StoredObject) -> float | None:
         """One pass; seconds until the next one is due, or None when the resource is gone. Raises StoreError."""
@@ -46,9 +48,9 @@ class ResourceReconciler:
             errors = error.errors
         except DeletingError:
             pass  # an earlier one of this name is still on its way out
-        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, child, errors))
+        self._tell(stored, mirrored(stored, child, errors))
         progressing = child.status.condition("Progressing") if child else None
-        return CALM if errors or (progressing is not None and progressing.status == "False") else SOON
+        return self.calm if errors or (progressing is not None and progressing.status == "False") else self.soon
 
     def _applied(self, stored: StoredObject) -> StoredObject:
         metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
@@ -68,15 +70,18 @@ class ResourceReconciler:
             return None
         if not child.deleting:
             child = self.store.mark_deleted(child.key)
-        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, child, ()))
-        return SOON
+        self._tell(stored, mirrored(stored, child, ()))
+        return self.soon
 
     def _refused(self, stored: StoredObject, errors: Iterable[FieldError]) -> float | None:
         if stored.deleting:
             self.store.remove(stored.key)
             return None
-        self.store.write_status(stored.key, stored.metadata.uid, mirrored(stored, None, tuple(errors)))
-        return CALM
+        self._tell(stored, mirrored(stored, None, tuple(errors)))
+        return self.calm
+
+    def _tell(self, stored: StoredObject, status: Status) -> None:
+        self.store.write_status(stored.key, stored.metadata.uid, status, stored.metadata.resource_version)
 
 
 def owns(parent: StoredObject, child: StoredObject) -> bool:

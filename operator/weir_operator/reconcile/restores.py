@@ -53,6 +53,8 @@ def newest(situation: Situation, job: Job) -> str | None:
 
 def missing(situation: Situation, job: Job) -> bool:
     """Whether a job that ran stably has nothing left to go on from."""
+    if not situation.observed.points_known:
+        return False  # nor is it there: see `request`, which is not made then
     location, named = newest(situation, job), situation.status.restored_by_hand
     rollover = situation.status.rollover
     if rollover is not None and rollover.step not in SETTLED and named is not None and named == (location or EMPTY):

@@ -22,7 +22,7 @@ def config_of(situation: Situation, revision: str) -> RevisionConfig | None:
 def deploy(situation: Situation, revision: str, go_on: bool = True, warm_up: bool = False) -> tuple[Action, ...]:
     """See that the revision's process runs, with a back-off when it keeps dying."""
     found = situation.deployed(revision)
-    if found is not None and (found.alive or situation.now < restart_due(situation, found)):
+    if found is not None and found.complete and (found.alive or situation.now < restart_due(situation, found)):
         return ()
     config = config_of(situation, revision)
     if config is not None and warm_up:
@@ -50,11 +50,13 @@ def keep(situation: Situation, job: Job) -> Step:
         case "failed" | "ended":
             return _revived(situation, job)
         case _:
-            return Step(situation.status)
+            return Step(situation.status, deploy(situation, job.revision))
 
 
 def start(situation: Situation, job: Job) -> tuple[Action, ...]:
     """Tell the launcher to run the job, unless another one still runs or its state is not there."""
+    if not situation.observed.points_known:
+        return ()
     if not situation.alone(job.revision) or restores.missing(situation, job):
         return ()
     return (Start(job.revision, restores.request(situation, job, restores.newest(situation, job))),)
@@ -63,7 +65,9 @@ def start(situation: Situation, job: Job) -> tuple[Action, ...]:
 def _revived(situation: Situation, job: Job) -> Step:
     """Another job in place of one that ended, on record before it is started, and not too soon after the last one."""
     found, seen, status = situation.deployed(job.revision), situation.job(job.id), situation.status
-    if found is None or (seen is not None and seen.state == "FINISHED") or restores.missing(situation, job):
+    if found is None or not situation.observed.points_known:
+        return Step(status)
+    if (seen is not None and seen.state == "FINISHED") or restores.missing(situation, job):
         return Step(status)
     ended = (seen.ended_at if seen else None) or found.spawned_at
     if situation.now < ended + situation.limits.back_off(job.restarts + 1):
@@ -98,11 +102,18 @@ def unstable(situation: Situation, job: Job) -> str | None:  # noqa: PLR0911 - a
             pass
     if seen is not None and seen.restarts >= limits.restarts_before_unstable and seen.checkpoints == 0:
         return f"the job restarted {seen.restarts} times before its first checkpoint"
-    if found is not None and not found.alive and found.quick_exits >= QUICK_EXITS_UNSTABLE:
+    if found is not None and found.trouble:
+        return found.trouble
+    if found is not None and dying(found):
         return f"its process ended {found.quick_exits} times soon after it was started{_last_line(found)}"
     if situation.now >= situation.rollover.deadline:
         return f"no checkpoint completed within {limits.stable.total_seconds():g} s of the start"
     return None
+
+
+def dying(found: RevisionObservation) -> bool:
+    """Whether its processes will not run again by themselves."""
+    return found.trouble != "" or (not found.alive and found.quick_exits >= QUICK_EXITS_UNSTABLE)
 
 
 def _first_error(found: RevisionObservation | None) -> str:

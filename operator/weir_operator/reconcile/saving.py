@@ -28,6 +28,8 @@ def saving(situation: Situation) -> Step:
     assert rollover.trigger_id is not None and rollover.from_revision is not None
     point = situation.point_under(rollover.target_directory)
     if situation.ended(rollover.from_revision, rollover.from_job_id):
+        if not situation.observed.points_known:
+            return Step(situation.status)
         return _ended(situation, point)
     state = seen.state if seen is not None else "unknown"
     if state == "failed" and seen is not None:
@@ -96,6 +98,8 @@ def abandoning(situation: Situation) -> Step:
     assert rollover.from_revision is not None
     if not situation.gone(rollover.from_revision):
         return Step(situation.status, (Recycle(rollover.from_revision),))
+    if not situation.observed.points_known:
+        return Step(situation.status)
     own = situation.newest_point(job.id)
     recorded = enter(
         situation,

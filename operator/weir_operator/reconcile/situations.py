@@ -62,6 +62,8 @@ class Limits:
     """From the start of a revision to its first completed checkpoint."""
     deletion: timedelta = timedelta(seconds=60)
     """For the last savepoint of a StreamJob that is deleted."""
+    removal: timedelta = timedelta(minutes=5)
+    """For the end of all processes of a StreamJob that is deleted; then it goes whatever is left of them."""
     first_back_off: timedelta = timedelta(seconds=2)
     longest_back_off: timedelta = timedelta(seconds=60)
     savepoints_before_abandoning: int = 3

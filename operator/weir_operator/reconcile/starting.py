@@ -91,7 +91,7 @@ def _told(situation: Situation, job: Job) -> Step:
 def _take_back(situation: Situation, job: Job) -> Step:
     rollover = situation.rollover
     assert rollover.rollback_job_id is not None and rollover.from_revision is not None
-    if not situation.gone(job.revision):
+    if not situation.gone(job.revision) or not situation.observed.points_known:
         return Step(situation.status)
     if _checkpointed(situation, job):
         return done(situation, job)

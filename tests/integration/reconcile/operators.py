@@ -28,9 +28,9 @@ class SuicidalStore(Store):
 
     deadly_step = ""
 
-    def write_status(self, key: Key, uid: str, status: Status) -> StoredObject:
+    def write_status(self, key: Key, uid: str, status: Status, version: str | None = None) -> StoredObject:
         """As Store's."""
-        written = super().write_status(key, uid, status)
+        written = super().write_status(key, uid, status, version)
         if status.rollover is not None and status.rollover.step == self.deadly_step:
             os.kill(os.getpid(), signal.SIGKILL)
         return written

@@ -49,12 +49,12 @@ class TrappedStore(Store):
     trap: Trap
     full = False
 
-    def write_status(self, key: Key, uid: str, status: Status) -> StoredObject:
+    def write_status(self, key: Key, uid: str, status: Status, version: str | None = None) -> StoredObject:
         """As Store's."""
         self.trap.passing()
         if self.full:
             raise WriteError("cannot write: No space left on device")
-        written = super().write_status(key, uid, status)
+        written = super().write_status(key, uid, status, version)
         self.trap.passing()
         return written
 
