@@ -74,7 +74,7 @@ def stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.mark.exactness
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_no_record_is_lost_and_none_is_doubled_whatever_changes_and_dies(stage: Stage) -> None:
     load = stage.load
     stage.weir.up()
