@@ -16,7 +16,7 @@ Make = Callable[[str, str, str], Program]
 def arguments(description: str | None) -> argparse.Namespace:
     """What can be chosen on the command line."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=4_000_000, help="records in the topic")
+    parser.add_argument("--records", type=int, default=6_000_000, help="records in the topic; warm takes a minute")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each variant, in turns")
     parser.add_argument("--asked-for", type=float, default=0.5, help="share of the records that a step asks for")
     parser.add_argument("--only", nargs="*", help="these variants only")

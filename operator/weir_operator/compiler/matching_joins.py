@@ -1,4 +1,4 @@
-"""The fast plan: a chain of interval joins, each of which adds the one event an attempt takes next.
+"""The plan for many open attempts: a chain of interval joins, each of which adds the one event an attempt takes next.
 
 An interval join emits when a row arrives and forgets by event time, but it finds *all* pairs. That an event is the
 *first* an attempt could take is known before the join: each event carries the place of the event before it among
@@ -32,7 +32,7 @@ from .matchings import (
     view,
 )
 
-_LONGEST = 6  # events per match; each is a join, and beyond this MATCH_RECOGNIZE costs less
+_LONGEST = 6  # events per match; each is a join with state of its own
 
 
 @dataclass(frozen=True)
