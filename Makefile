@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 TESTS ?= tests
 BENCHMARKS ?= sequence absence rollover memory startup
 
-.PHONY: help venv test lint format unit integration exactness demo bench artifacts clean
+.PHONY: help venv test lint format unit integration exactness demo bench artifacts helm chart e2e cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(READY): pyproject.toml .ci/find-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-test: lint ## everything CI runs: linters, types, layers, all tests
+test: lint helm ## everything CI runs: linters, types, layers, all tests
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY) ## ruff, mypy and the layers
@@ -34,7 +34,7 @@ format: $(READY) ## put the code into its form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-unit: $(READY) ## the tests without Flink and Kafka
+unit: $(READY) helm ## the tests without Flink and Kafka
 	$(BIN)/python -m pytest tests/unit
 
 integration: $(READY) ## the tests on real Flink and Kafka
@@ -51,6 +51,20 @@ bench: $(READY) ## throughput, the rollover's gap and memory; minutes
 
 artifacts: $(READY) ## resolve the jars anew and pin them in artifacts.json
 	$(BIN)/python -m weir_operator.fleet.pins
+
+helm: ## helm for the chart's tests: built from its Go module and kept; without Go, the one on PATH
+	@if command -v go >/dev/null; then tests/cluster/cluster helm; \
+	else command -v helm || echo "neither Go nor helm is here: the chart's tests are passed over" >&2; fi
+
+chart: $(READY) helm ## bring crds/ into the chart, and write what its tests compare with anew
+	rm -rf helm/weir/files/crds && mkdir helm/weir/files/crds && cp crds/*.yaml helm/weir/files/crds/
+	cd tests && $(abspath $(BIN))/python -m unit.chart.rendering
+
+e2e: $(READY) ## images and chart on a real Kubernetes: one built here as root, or the one KUBECONFIG names
+	PYTHON=$(abspath $(BIN))/python tests/e2e/run
+
+cluster-down: ## stop the test cluster and remove every trace of it but its cache
+	tests/cluster/cluster down
 
 clean: ## remove what was built and installed here; caches outside stay
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from weir_api.base import Model
 
 CENTRAL = "https://repo.maven.apache.org/maven2"
-Bundle = Literal["connector", "broker"]
+Bundle = Literal["connector", "s3", "broker"]
 Progress = Callable[[str, int, int], None]
 """Told after each file: its name, how many files are there, how many there will be."""
 

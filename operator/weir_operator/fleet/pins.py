@@ -14,6 +14,8 @@ from .artifacts import Artifact, Bundle, repository_url
 
 ROOTS: dict[Bundle, tuple[str, ...]] = {
     "connector": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",),
+    # Not released for every patch of Flink; a plugin with a class loader of its own, so that of the minor version fits.
+    "s3": ("org.apache.flink:flink-s3-fs-hadoop:2.2.0",),
     # The broker's own classpath has no logging backend; log4j's must be of its log4j-core's version.
     "broker": ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"),
 }

@@ -96,10 +96,14 @@ class Supervisor:
             self._pause(_SLOW_SECONDS)
 
     def _await_slots(self) -> None:
-        needed = self.config.runtime.parallelism
+        """Until there are as many as the job needs, or a job that Flink recovered by itself has taken them already."""
+        needed, record = self.config.runtime.parallelism, self.board.record
+        recovers = record.request.job_id if record is not None and record.outcome is None else None
         while not self.board.shutting_down:
             try:
                 if self._rest.free_slots() >= needed:
+                    return
+                if recovers is not None and self._rest.job(recovers) is not None:
                     return
             except FlinkRestError as error:
                 LOGGER.info("waiting for Flink: %s", error)
