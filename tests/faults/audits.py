@@ -45,7 +45,7 @@ def silences(kafka: str, ledger: Ledger, rule: Rule) -> int:
 
 def equal(wanted: Iterable[Item], seen: Iterable[Item]) -> None:
     """Each exactly once, and nothing else."""
-    expected, found = Counter(wanted), Counter(seen)
+    expected, found = Counter(iter(wanted)), Counter(seen)  # of a mapping its keys count, not its values
     lost, extra = expected - found, found - expected
     assert not lost, f"{lost.total()} of {expected.total()} lost, as {list(lost)[:3]}"
     assert not extra, f"{extra.total()} too many or wrong, as {extra.most_common(3)}"
