@@ -9,9 +9,9 @@ from .records import Field, reason
 from .row_values import PLACE, RowValues
 
 _UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
-_LINE = r"REGEXP_REPLACE(weir_line, '\r?\n$', '')"
+_LINE = r"REGEXP_REPLACE(weir_line, '\r?\n\z', '')"
 _CELL = r'("(?:[^"]|"")*+"|[^",]*+)'
-_WELL_QUOTED = r'^(?:"(?:[^"]|"")*+"|[^",]*+)(?:,(?:"(?:[^"]|"")*+"|[^",]*+))*+$'
+_WELL_QUOTED = r'^(?:"(?:[^"]|"")*+"|[^",]*+)(?:,(?:"(?:[^"]|"")*+"|[^",]*+))*+\z'
 
 
 @dataclass(frozen=True)

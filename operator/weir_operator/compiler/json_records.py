@@ -152,7 +152,8 @@ def _document() -> str:
     """The text that Flink's JSON format saw, made strict JSON: what it lets pass inside strings becomes `~`.
 
     The format guesses UTF-16 and UTF-32, skips a byte order mark, takes bytes for UTF-8 that merely look like it,
-    and allows control characters in strings.
+    and allows control characters in strings. It gives up on UTF-32 with a number that is no character, where DECODE
+    would put U+FFFD in its place, and never sees a last one that is cut short.
     """
     data = "CAST(weir_line AS BYTES)"
     latin = f"DECODE({data}, 'ISO-8859-1')"
@@ -164,6 +165,14 @@ def _document() -> str:
         "UTF-16BE": r"^(\xfe\xff|\x00[^\x00])",
         "UTF-16LE": r"^(\xff\xfe|[^\x00]\x00)",
     }
+    characters = {
+        "UTF-32BE": r"^(?:\x00[\x00-\x10][\x00-\xff]{2})++[\x00-\xff]{0,3}$",
+        "UTF-32LE": r"^(?:[\x00-\xff]{2}[\x00-\x10]\x00)++[\x00-\xff]{0,3}$",
+    }
+    wrong = " ".join(
+        f"WHEN REGEXP({latin}, {text(guessed[name])}) AND NOT REGEXP({latin}, {text(whole)}) THEN CHR(1)"
+        for name, whole in characters.items()
+    )
     cases = " ".join(
         f"WHEN REGEXP({latin}, {text(start)}) THEN {_strict(_without_mark(f'DECODE({data}, {text(name)})'))}"
         for name, start in guessed.items()
@@ -171,7 +180,7 @@ def _document() -> str:
     mapped = f"REGEXP_REPLACE(REGEXP_REPLACE({latin}, '^\\xef\\xbb\\xbf', ''), {text(lenient)}, '~')"
     # What is left is no UTF-8 in any reading: a control character makes every parser stop there.
     broken = f"REGEXP_REPLACE({_strict(mapped)}, '[\\x80-\\xff]', CHR(1))"
-    return f"CASE {cases} WHEN {_UTF8} THEN {_strict(_without_mark('weir_line'))} ELSE {broken} END"
+    return f"CASE {wrong} {cases} WHEN {_UTF8} THEN {_strict(_without_mark('weir_line'))} ELSE {broken} END"
 
 
 def _without_mark(document: str) -> str:

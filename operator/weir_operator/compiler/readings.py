@@ -13,8 +13,10 @@ from .shapes import Shape
 from .times import instant
 
 _GREATEST = {"DOUBLE": "1.7976931348623157E308", "FLOAT": "3.4028234663852886E38"}
-# As JSON writes numbers. Flink's casts take more: blanks around, 1d, NaN, digits of other scripts.
-_NUMBER = "^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$"
+# As JSON writes numbers. Flink's casts take more: blanks around, 1d, NaN, digits of other scripts. Java's `$` would
+# take a line break at the end, `\z` does not.
+_NUMBER = r"^-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?\z"
+_CLOCK = r"^[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]+)?)?\z"
 _DAY = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
 _INTEGERS = frozenset({"BIGINT", "INT", "SMALLINT", "TINYINT"})
 
@@ -111,13 +113,13 @@ def _boolean(_: Shape, field: str) -> Reading:
 def _date(_: Shape, field: str) -> Reading:
     value = f"TRY_CAST({field} AS DATE)"
     same_day = f"EXTRACT(DAY FROM {value}) = TRY_CAST(SUBSTRING({field} FROM 9 FOR 2) AS INT)"
-    well_formed = f"REGEXP({field}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$')"
+    well_formed = f"REGEXP({field}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\\z')"
     return Reading(value, _or_null(field, f"{well_formed} AND {same_day}"), _DAY)
 
 
 def _time(shape: Shape, field: str) -> Reading:
     value = f"TRY_CAST({field} AS {shape.sql})"
-    return Reading(value, _or_null(field, f"{value} IS NOT NULL"))
+    return Reading(value, _or_null(field, f"REGEXP({field}, '{_CLOCK}') AND {value} IS NOT NULL"))
 
 
 def _instant(shape: Shape, field: str) -> Reading:

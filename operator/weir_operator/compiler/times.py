@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-_LOCAL: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?$"
-_OFFSET: Final = "[+-][0-9]{2}:?[0-9]{2}$"
+_LOCAL: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?\z"
+_OFFSET: Final = r"[+-][0-9]{2}:?[0-9]{2}\z"
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,11 @@ _FIELDS = {
     "ok": "BOOLEAN",
     "ratio": "DOUBLE",
     "day": "DATE",
+    "clock": "TIME(0)",
+    "seen": "TIMESTAMP(3)",
 }
 _GOOD = b'{"id":"a","at":1700000000,"amount":1.50,"ok":true,"ratio":0.5,"day":"2026-01-31"}'
+_TIMES = b'{"id":"a","at":1700000000,"clock":"10:20:30","seen":"2026-01-31T10:20:30.5"}'
 _UNREADABLE = {
     b"": "the value is empty",
     b" ": "the value is not JSON",
@@ -33,6 +36,8 @@ _UNREADABLE = {
     b"[1,2]": "the value is not a JSON object",
     b'{"id":"a","at":17000': "the value is not JSON",
     b'{"id":"caf\xe9","at":1700000000}': "the value is not UTF-8",
+    _GOOD.decode().encode("utf-32-be").replace(b"\x00\x00u", b",\x00\x00m"): "the value is not JSON",
+    _GOOD.decode().encode("utf-32-le").replace(b"u\x00\x00\x00", b"u\x00\x11\x00"): "the value is not JSON",
     b'{"id":null,"at":1700000000}': "field 'id' is missing or null",
     b'{"id":"a"}': "field 'at' is missing or null",
     b'{"id":"a","at":"abc"}': "field 'at' is no BIGINT",
@@ -48,15 +53,23 @@ _UNREADABLE = {
     b'{"id":"a","at":1700000000,"ratio":1e999}': "field 'ratio' is no DOUBLE",
     b'{"id":"a","at":1700000000,"ratio":"NaN"}': "field 'ratio' is no DOUBLE",
     b'{"id":"a","at":1700000000,"day":"2026-02-30"}': "field 'day' is no DATE",
+    b'{"id":"a","at":1700000000,"day":"2026-01-31\n"}': "field 'day' is no DATE",
+    b'{"id":"a","at":1700000000,"amount":"1.5\n"}': "field 'amount' is no DECIMAL(12, 2)",
+    b'{"id":"a","at":1700000000,"clock":"10:20:30\n"}': "field 'clock' is no TIME(0)",
+    b'{"id":"a","at":1700000000,"seen":"2026-01-31T10:20:30\n"}': "field 'seen' is no TIMESTAMP(3)",
 }
 _READABLE = (
     _GOOD,
+    _TIMES,
     b'{"id":"a","at":"1700000000"}',
     b'{"id":"a","at":1.7e9,"amount":100.0}',
     b'{"id":{"x":1},"at":1700000000,"amount":null}',
     b'\xef\xbb\xbf{"id":"a","at":1700000000}',
     b'{"id":"a\nb","at":1700000000}',
     '{"id":"é","at":1700000000}'.encode(),
+    '{"id":"é\U0001f600\ufffd","at":1700000000}'.encode("utf-32-be"),
+    '{"id":"é\U0001f600\ufffd","at":1700000000}'.encode("utf-32"),
+    _GOOD.decode().encode("utf-32-le") + b" \x00",
     b'{"at":"x","at":1700000000,"id":"last one counts"}',
 )
 
@@ -84,7 +97,9 @@ _encodings = st.sampled_from(
 @st.composite
 def _records(draw: st.DrawFn) -> bytes:
     """JSON of fields with any values, some of it then broken byte by byte."""
-    text = draw(st.one_of(_texts, st.just(_GOOD.decode()), st.sampled_from(["[]", '"x"', "{}"])))
+    text = draw(
+        st.one_of(_texts, st.sampled_from([_GOOD.decode(), _TIMES.decode()]), st.sampled_from(["[]", '"x"', "{}"]))
+    )
     record = bytearray(text.encode(draw(_encodings), "surrogatepass"))
     for _ in range(draw(st.sampled_from([0, 0, 1, 2, 3]))):
         position = draw(st.integers(0, len(record)))
