@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +14,10 @@ METADATA: Final = "_metadata"
 MOST_BYTES: Final = 4096
 """What Kubernetes keeps of a container's termination message."""
 
+SAVEPOINTS_KEPT: Final = 5
+"""So many of the newest savepoints stay when a revision has proven itself."""
+
+_SHARED: Final = ("shared", "taskowned")  # what a job's checkpoints have in common
 _POINT: Final = re.compile(r"(?:checkpoints/([0-9a-f]{32})/chk-[0-9]+|savepoints/([0-9a-f]{32})/[^/]+/[^/]+)")
 
 
@@ -72,3 +76,33 @@ def heard(uri: str, text: str) -> tuple[RestorePoint, ...]:
             raise UnreadableAnswer(f"{line!r} is no restore point") from error
         found += [one] if one is not None else []
     return tuple(found)
+
+
+def outdated(job_id: str, jobs: Iterable[str], savepoints: Sequence[str], keep: Iterable[str]) -> list[str]:
+    """The directories that go when `job_id` runs: checkpoints of other jobs, and savepoints but the newest few.
+
+    All are relative to the state directory. `jobs`: those with checkpoints; `savepoints`: newest first; `keep`: restore
+    points that stay whatever else holds.
+    """
+    kept = tuple(keep)
+    checkpoints = [f"checkpoints/{job}" for job in jobs if job != job_id]
+    gone = [directory for directory in checkpoints if not any(_within(place, directory) for place in kept)]
+    # A savepoint has a directory of its attempt's own around it.
+    return gone + [place.rpartition("/")[0] for place in savepoints[SAVEPOINTS_KEPT:] if place not in kept]
+
+
+def unkept(directories: Iterable[str], keep: str) -> list[str]:
+    """Those of `checkpoints/<job>/<any>` and `savepoints/<job>/<any>` that go when only one restore point stays.
+
+    What the checkpoints of its job share stays with it.
+    """
+    gone = []
+    for directory in directories:
+        job, _, name = directory.rpartition("/")
+        if not _within(keep, directory) and not (name in _SHARED and _within(keep, job)):
+            gone.append(directory)
+    return gone
+
+
+def _within(place: str, directory: str) -> bool:
+    return f"{place}/".startswith(f"{directory}/")

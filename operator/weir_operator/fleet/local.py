@@ -38,7 +38,6 @@ from .store import Key, WriteError, utc_now, write_atomically
 
 _QUICK = timedelta(seconds=30)  # a process that ends sooner did not get as far as doing any work
 _PATIENCE = 5.0  # seconds for a process to end by itself before it is killed
-_SAVEPOINTS_KEPT = 5
 _LOG_TAIL = 2_000
 
 
@@ -182,7 +181,7 @@ class LocalFleet:
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision), request)
             case PruneState(job_id=job_id, keep=keep):
-                snapshots.prune(self.directories.state(key), job_id, keep, _SAVEPOINTS_KEPT)
+                snapshots.prune(self.directories.state(key), job_id, keep)
             case RemoveState(keep=keep):
                 snapshots.clear(self.directories.state(key), keep)
             case Forget():

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from weir_api import states
 from weir_api.launchers import RestorePoint
-
-_METADATA = "_metadata"  # written last and moved into place as a whole: with it, all the rest is there
+from weir_api.states import METADATA
 
 
 def location(path: Path) -> str:
@@ -32,7 +32,7 @@ def points(state: Path) -> tuple[RestorePoint, ...]:
 
 
 def _points(parent: Path, kind: str) -> Iterator[RestorePoint]:
-    for metadata in parent.glob(f"*/chk-*/{_METADATA}" if kind == "checkpoint" else f"*/*/*/{_METADATA}"):
+    for metadata in parent.glob(f"*/chk-*/{METADATA}" if kind == "checkpoint" else f"*/*/*/{METADATA}"):
         with contextlib.suppress(FileNotFoundError):  # Flink drops an old checkpoint while we look
             about = metadata.stat()
             yield RestorePoint.model_validate(
@@ -52,20 +52,12 @@ def size_bytes(point: RestorePoint) -> int:
     return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())
 
 
-def prune(state: Path, job_id: str, keep: Iterable[str], savepoints: int) -> None:
-    """Delete checkpoints of other jobs than this one, and all savepoints but so many of the newest; never what to keep.
-
-    Raises OSError.
-    """
-    kept = {path_of(place) for place in keep}
-    for directory in (state / "checkpoints").glob("*"):
-        if directory.name != job_id and not any(place.is_relative_to(directory) for place in kept):
-            shutil.rmtree(directory)
-    saved = [point for point in points(state) if point.kind == "savepoint"]
-    for point in saved[savepoints:]:
-        path = path_of(point.location)
-        if path not in kept:
-            shutil.rmtree(path.parent)
+def prune(state: Path, job_id: str, keep: Iterable[str]) -> None:
+    """Delete what `weir_api.states.outdated` says, never what to keep. Raises OSError."""
+    saved = [_relative(state, point.location) for point in points(state) if point.kind == "savepoint"]
+    jobs = [directory.name for directory in (state / "checkpoints").glob("*")]
+    for directory in states.outdated(job_id, jobs, saved, [_relative(state, place) for place in keep]):
+        shutil.rmtree(state / directory)
 
 
 def clear(state: Path, keep: str | None) -> None:
@@ -74,10 +66,12 @@ def clear(state: Path, keep: str | None) -> None:
         if state.exists():
             shutil.rmtree(state)
         return
-    kept = path_of(keep)
-    for place in [*(state / "checkpoints").glob("*/*"), *(state / "savepoints").glob("*/*")]:
-        if place.is_dir() and not kept.is_relative_to(place):
-            # A checkpoint's `shared` folder goes only when no checkpoint of its job is kept.
-            if place.name in ("shared", "taskowned") and kept.is_relative_to(place.parent):
-                continue
-            shutil.rmtree(place)
+    found = [path for part in ("checkpoints", "savepoints") for path in (state / part).glob("*/*") if path.is_dir()]
+    for directory in states.unkept([str(path.relative_to(state)) for path in found], _relative(state, keep)):
+        shutil.rmtree(state / directory)
+
+
+def _relative(state: Path, place: str) -> str:
+    """The place as seen from the state directory; one elsewhere keeps its whole path, which no directory here has."""
+    path = path_of(place)
+    return str(path.relative_to(state.absolute())) if path.is_relative_to(state.absolute()) else str(path)

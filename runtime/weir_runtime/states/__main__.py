@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
             case "list":
                 options.answer.write_text(states.told(options.uri, directory.points()))
             case "prune":
-                directory.prune(options.job, options.keep, options.savepoints)
+                directory.prune(options.job, options.keep)
             case _:
                 directory.clear(options.keep[0] if options.keep else None)
     except OSError as error:
@@ -39,7 +39,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("uri", help="the StreamJob's state directory")
     parser.add_argument("--keep", action="append", default=[], metavar="LOCATION", help="what stays")
     parser.add_argument("--job", default="", help="prune: whose checkpoints stay")
-    parser.add_argument("--savepoints", type=int, default=5, help="prune: how many of the newest savepoints stay")
     parser.add_argument("--answer", type=Path, default=ANSWER, help="list: where the answer goes")
     return parser
 

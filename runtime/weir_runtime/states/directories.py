@@ -25,34 +25,25 @@ class StateDirectory:
         found = [self._point(path) for part in _PARTS for path in self._metadata(part)]
         return tuple(sorted((one for one in found if one), key=lambda one: one.taken_at, reverse=True))
 
-    def prune(self, job_id: str, keep: Iterable[str], savepoints: int) -> None:
-        """Delete checkpoints of other jobs than this one, and all but so many of the newest savepoints."""
-        kept = {states.uri_of(place) for place in keep}
-        for directory in self._below("checkpoints"):
-            if directory != f"checkpoints/{job_id}" and not any(self._within(place, directory) for place in kept):
-                self._delete(directory)
-        saved = [one for one in self.points() if one.kind == "savepoint"]
-        for one in saved[savepoints:]:
-            if one.location not in kept:
-                self._delete(self._relative_to_uri(one.location).rpartition("/")[0])
+    def prune(self, job_id: str, keep: Iterable[str]) -> None:
+        """Delete what `weir_api.states.outdated` says, never what to keep."""
+        saved = [self._below_uri(one.location) for one in self.points() if one.kind == "savepoint"]
+        jobs = [directory.rpartition("/")[2] for directory in self._below("checkpoints")]
+        kept = [self._below_uri(states.uri_of(place)) for place in keep]
+        for directory in states.outdated(job_id, jobs, saved, kept):
+            self._delete(directory)
 
     def clear(self, keep: str | None) -> None:
         """Delete everything, except the one place to keep and what it shares with others of its job."""
         if keep is None:
             self._delete("")
             return
-        kept = states.uri_of(keep)
         for part in self._below(""):
             if part not in _PARTS:
                 self._delete(part)
-        for job in (job for part in _PARTS for job in self._below(part)):
-            if not self._within(kept, job):
-                self._delete(job)
-                continue
-            for attempt in self._below(job):
-                shared = attempt.rpartition("/")[2] in ("shared", "taskowned")
-                if not shared and not self._within(kept, attempt):
-                    self._delete(attempt)
+        found = [directory for part in _PARTS for job in self._below(part) for directory in self._below(job)]
+        for directory in states.unkept(found, self._below_uri(states.uri_of(keep))):
+            self._delete(directory)
 
     def _metadata(self, part: str) -> list[str]:
         try:
@@ -86,8 +77,5 @@ class StateDirectory:
     def _relative(self, path: str) -> str:
         return path.rstrip("/").removeprefix(self._root).lstrip("/")
 
-    def _relative_to_uri(self, location: str) -> str:
+    def _below_uri(self, location: str) -> str:
         return location.removeprefix(f"{self.uri}/")
-
-    def _within(self, location: str, directory: str) -> bool:
-        return f"{location}/".startswith(f"{self.uri}/{directory}/")

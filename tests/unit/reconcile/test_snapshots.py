@@ -48,17 +48,20 @@ def test_only_what_is_complete_counts_newest_first_with_its_job(state: Path) -> 
 
 def test_prune_keeps_the_job_what_is_named_and_the_newest_savepoints(state: Path) -> None:
     old = point(state, f"savepoints/{A}/g1-a1-12/savepoint-aaaaaa-0", age=99)
-    point(state, f"savepoints/{A}/g1-a2-13/savepoint-aaaaaa-2", age=90)
-    snapshots.prune(state, B, (old,), savepoints=1)
+    for number in range(2, 8):
+        point(state, f"savepoints/{A}/g1-a{number}-13/savepoint-aaaaaa-2", age=90 - number)
+    snapshots.prune(state, B, (old,))
     assert places(state) == [
         f"checkpoints/{B}/chk-1",
         f"savepoints/{A}/g2-a1-123/savepoint-aaaaaa-1",
+        *(f"savepoints/{A}/g1-a{number}-13/savepoint-aaaaaa-2" for number in (7, 6, 5, 4)),
         f"savepoints/{A}/g1-a1-12/savepoint-aaaaaa-0",
     ]
+    assert not (state / f"savepoints/{A}/g1-a3-13").exists()
 
 
 def test_prune_keeps_a_checkpoint_that_a_start_came_from(state: Path) -> None:
-    snapshots.prune(state, B, ((state / f"checkpoints/{A}/chk-4").as_uri(),), savepoints=5)
+    snapshots.prune(state, B, ((state / f"checkpoints/{A}/chk-4").as_uri(),))
     assert f"checkpoints/{A}/chk-4" in places(state) and (state / f"checkpoints/{A}/shared").is_dir()
 
 

@@ -18,7 +18,6 @@ from .state_jobs import StateJob
 
 LOGGER = logging.getLogger(__name__)
 
-_SAVEPOINTS_KEPT = 5
 _LISTED_BY = "batch.kubernetes.io/controller-uid"
 
 
@@ -54,7 +53,7 @@ class States:
         if not action.keep:
             return
         kept = [part for place in action.keep for part in ("--keep", place)]
-        arguments = (uri, "--job", action.job_id, "--savepoints", str(_SAVEPOINTS_KEPT), *kept)
+        arguments = (uri, "--job", action.job_id, *kept)
         self._make(StateJob(self.cluster, key.namespace, key.name, "prune", arguments, action.job_id, owner))
 
     def clear(self, owner: Owner, key: Key, uri: str, keep: str | None) -> None:

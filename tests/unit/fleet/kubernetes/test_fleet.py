@@ -192,7 +192,7 @@ def test_state_is_pruned_once_per_job_and_never_where_nothing_can_be_old(lab: La
     (job,) = lab.server.all("jobs")
     (container,) = job["spec"]["template"]["spec"]["containers"]
     uri = "file:///var/lib/weir/state/default/orders"
-    options = ["--job", "b" * 32, "--savepoints", "5", "--keep", "file:///kept"]
+    options = ["--job", "b" * 32, "--keep", "file:///kept"]
     assert container["command"][2:] == ["weir_runtime.states", "prune", uri, *options]
 
 
