@@ -180,6 +180,11 @@ class Resources(Model):
     cpu: str = Field(default="1", pattern=r"^([0-9]+(\.[0-9]+)?|[0-9]+m)$", description="Cores, as in 2 or 500m")
     memory: str = Field(default="1Gi", pattern=r"^[0-9]+(Mi|Gi)$", description="As in 512Mi or 2Gi")
 
+    @property
+    def mebibytes(self) -> int:
+        """The memory in MiB."""
+        return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
+
 
 class Runtime(Model):
     """How the job runs; a change of it is a new revision with the same state."""

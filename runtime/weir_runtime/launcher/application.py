@@ -40,7 +40,7 @@ class Command:
 def cluster_settings(config: RevisionConfig, places: Mapping[str, str]) -> dict[str, str]:
     """Flink's configuration for both roles; `places` are the addresses and what else only the place knows."""
     runtime = config.runtime
-    memory = settings.mebibytes(runtime.resources.memory)
+    memory = runtime.resources.mebibytes
     return {
         "jobmanager.memory.process.size": f"{max(768, memory)}m",
         "taskmanager.memory.process.size": f"{max(768, memory)}m",

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from .gateways import Gateway, JavaObject, java_errors
@@ -27,8 +28,11 @@ class Cluster(Protocol):
         """Does what a start need not wait for; raises JavaError and StatementError."""
         ...
 
-    def warm_up(self, planner: Planner) -> None:
-        """Runs a planner's job, one that ends, to its end; raises JavaError, also when it takes too long."""
+    def warm_up(self, rehearsal: Callable[[], Planner | None]) -> bool:
+        """Runs the job of the planner this gives, one that ends, to its end; whether it did.
+
+        Raises JavaError, also when it takes too long, and what `rehearsal` raises.
+        """
         ...
 
 
@@ -59,8 +63,11 @@ class EmbeddedCluster:
         with java_errors():
             self._cluster.submitJob(job).get()
 
-    def warm_up(self, planner: Planner) -> None:
+    def warm_up(self, rehearsal: Callable[[], Planner | None]) -> bool:
         """A job that is not over in time is cancelled."""
+        planner = rehearsal()
+        if planner is None:
+            return False
         start = Start(uuid.uuid4().hex, None)
         self.submit(planner, start)
         with java_errors():
@@ -71,6 +78,7 @@ class EmbeddedCluster:
             finally:
                 if not result.isDone():
                     self._cluster.cancelJob(identifier).get()
+        return True
 
 
 class ApplicationCluster:
@@ -90,8 +98,9 @@ class ApplicationCluster:
     def prepare(self, planner: Planner) -> None:
         """Nothing: the environment that executes the job is made with the job's id."""
 
-    def warm_up(self, planner: Planner) -> None:
-        """Nothing: a JobManager in application mode ends with the first job that does."""
+    def warm_up(self, rehearsal: Callable[[], Planner | None]) -> bool:  # noqa: ARG002 - nobody is asked for one
+        """Not possible: a JobManager in application mode ends with the first job that does."""
+        return False
 
     def submit(self, planner: Planner, start: Start) -> None:
         """Executes the job; where Flink has recovered it already, it is not submitted twice."""

@@ -1,6 +1,5 @@
 """Flink's configuration and the JVM's flags for a revision. Pure."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -83,20 +82,12 @@ def embedded_settings(config: RevisionConfig, temporary: Path) -> dict[str, str]
     }
 
 
-def mebibytes(memory: str) -> int:
-    """`512Mi` or `1Gi` in MiB; raises ValueError for anything else."""
-    match = re.fullmatch(r"([0-9]+)(Mi|Gi)", memory)
-    if match is None:
-        raise ValueError(f"{memory!r} is no amount of memory: write Mi or Gi, as in 512Mi")
-    return int(match[1]) * (1024 if match[2] == "Gi" else 1)
-
-
 def jvm_options(config: RevisionConfig, temporary: Path, shipped: Sequence[str]) -> list[str]:
     """Flags for a launcher's own JVM; `shipped` are the module openings Flink's own configuration asks for.
 
     Heap is two fifths of the memory asked for; code, classes, threads and network buffers need the rest.
     """
-    heap = max(192, mebibytes(config.runtime.resources.memory) * 2 // 5)
+    heap = max(192, config.runtime.resources.mebibytes * 2 // 5)
     return [
         f"-Xmx{heap}m",
         f"-Xms{heap * 3 // 4}m",

@@ -116,13 +116,16 @@ class Supervisor:
         self.board.update(phase="warmingUp")
         began = time.monotonic()
         try:
-            planner = self.new_planner(warmups.settings(self._planner.settings))
-            statements = [self.variables.fill(statement) for statement in self.config.program.tables]
-            if warmups.prepare(planner, statements, self._compilation.plan_with({})):
-                self._cluster.warm_up(planner)
-            LOGGER.info("warmed up in %.1f s", time.monotonic() - began)
+            if self._cluster.warm_up(self._rehearsal):
+                LOGGER.info("warmed up in %.1f s", time.monotonic() - began)
         except (JavaError, StatementError) as error:
             LOGGER.warning("not warmed up: %s", error)
+
+    def _rehearsal(self) -> Planner | None:
+        """The program with nothing to read, None when it is not certain to do nothing; raises StatementError."""
+        planner = self.new_planner(warmups.settings(self._planner.settings))
+        statements = [self.variables.fill(statement) for statement in self.config.program.tables]
+        return planner if warmups.prepare(planner, statements, self._compilation.plan_with({})) else None
 
     def _resume(self) -> None:
         """Goes on with what was recorded by this launcher's earlier life, or stands by."""

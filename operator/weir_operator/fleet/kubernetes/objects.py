@@ -99,7 +99,7 @@ def config_map(deployed: Deployed) -> JsonObject:
 def jobmanager(deployed: Deployed) -> JsonObject:
     """Flink's JobManager with the launcher as its program; never two at once."""
     size = deployed.cluster.job_manager
-    memory = mebibytes(size.memory)
+    memory = size.mebibytes
     own = {
         "jobmanager.rpc.address": "$(WEIR_POD_IP)",
         "jobmanager.rpc.port": str(names.RPC_PORT),
@@ -136,16 +136,11 @@ def taskmanager(deployed: Deployed) -> JsonObject:
     container: JsonObject = {
         **_container(deployed, "taskmanager", own),
         "ports": _ports(rpc=names.TASK_PORT),
-        "resources": _resources(runtime.resources.cpu, max(_LEAST, mebibytes(runtime.resources.memory))),
+        "resources": _resources(runtime.resources.cpu, max(_LEAST, runtime.resources.mebibytes)),
         "startupProbe": {**answers, "periodSeconds": 2, "failureThreshold": 60},
         "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
     }
     return _deployment(deployed, "taskmanager", container, replicas=runtime.task_managers)
-
-
-def mebibytes(memory: str) -> int:
-    """`512Mi` or `2Gi` as a number of MiB; other units are not in the schema."""
-    return int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1)
 
 
 def _container(deployed: Deployed, role: Literal["jobmanager", "taskmanager"], own: dict[str, str]) -> JsonObject:
