@@ -186,6 +186,9 @@ class Resources(Model):
         return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
 
 
+RolloverMode = Literal["warm", "cold"]
+
+
 class Runtime(Model):
     """How the job runs; a change of it is a new revision with the same state."""
 
@@ -198,6 +201,11 @@ class Runtime(Model):
     )
     state_backend: Literal["hashmap", "rocksdb"] = Field(default="hashmap", description="In memory, or on disk")
     image: str | None = Field(default=None, description="Runtime image; default: the operator's")
+    rollover: RolloverMode = Field(
+        default="warm",
+        description="warm: a new revision stands by before the old one stops; cold: its TaskManagers are made when the"
+        " old ones are gone, for clusters without room for both",
+    )
 
 
 def _is_regular_expression(text: str) -> bool:

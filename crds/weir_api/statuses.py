@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from .base import Model
+from .blocks import RolloverMode
 from .errors import FieldError
 from .phases import Phase
 from .signatures import Signature, Verdict
@@ -66,6 +67,7 @@ class Rollover(Model):
     """The write-ahead log from one revision to the next: everything is written here before it is done."""
 
     step: RolloverStep = Field(description="Where it is; docs/status.md tells what each step does")
+    mode: RolloverMode = Field(default="warm", description="Whether all of the new revision stands by beside the old")
     attempt: int = Field(default=1, description="Counts the savepoints that were asked for")
     generation: int = Field(description="The generation of the spec it leads to")
     started_at: datetime = Field(description="When it began")

@@ -22,12 +22,14 @@ class Deploy:
     """See that the revision's launcher runs.
 
     Without `config` it is the one the revision was deployed with before. With `go_on` false a launcher that has to be
-    started again forgets what it was told to run and only stands by.
+    started again forgets what it was told to run and only stands by. With `workers` false it need do no more than
+    compile: what would run the job's tasks is made by a later Deploy.
     """
 
     revision: str
     config: RevisionConfig | None = None
     go_on: bool = True
+    workers: bool = True
 
     @property
     def name(self) -> str:

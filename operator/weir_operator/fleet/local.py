@@ -35,9 +35,11 @@ from .launchers import LauncherClient
 from .observations import JobObservation, Observation, RevisionObservation, Watch
 from .processes import ProcessRecord
 from .store import Key, WriteError, utc_now, write_atomically
+from .turns import Turns
 
 _QUICK = timedelta(seconds=30)  # a process that ends sooner did not get as far as doing any work
 _PATIENCE = 5.0  # seconds for a process to end by itself before it is killed
+_COMING_UP = ("compiling", "waitingForSlots", "warmingUp")
 _LOG_TAIL = 2_000
 
 
@@ -68,6 +70,7 @@ class LocalFleet:
         self._flink = FlinkClient()
         self._lock = threading.Lock()
         self._ending: dict[Path, float] = {}
+        self._turns = Turns(max(1, (os.cpu_count() or 1) // 2))
         self._topics_ready: dict[Key, set[str]] = {}
 
     @property
@@ -109,6 +112,8 @@ class LocalFleet:
             return RevisionObservation(work.name, alive=False, spawned_at=utc_now(), starts=0)
         alive = self._alive(work, record)
         answer = self._answer(work, record) if alive else None
+        if not alive or (answer is not None and answer.phase not in _COMING_UP):
+            self._turns.end(work)
         return RevisionObservation(
             revision=work.name,
             alive=alive,
@@ -198,6 +203,8 @@ class LocalFleet:
             return
         if config is None and not (work / "config.json").exists():
             raise RefusedError(f"revision {work.name} was removed and cannot be deployed again")
+        if not self._turns.take(work):
+            return
         work.mkdir(parents=True, exist_ok=True)
         (work / "endpoint.json").unlink(missing_ok=True)
         if not go_on:

@@ -40,8 +40,11 @@ def _begin(situation: Situation, step: RolloverStep, to_revision: str | None) ->
     status, wanted, now = situation.status, situation.wanted, situation.now
     job, before = status.job, status.rollover
     attempt = next_attempt(situation)
+    # Without an old revision there is nothing to make room.
+    mode = wanted.spec.runtime.rollover if wanted.spec and job and to_revision else "warm"
     rollover = Rollover(
         step=step,
+        mode=mode,
         attempt=attempt,
         generation=wanted.generation,
         started_at=now,

@@ -11,11 +11,12 @@ _SERVERS = "${weir:bootstrapServers}"
 def revision_name(spec: StreamJobSpec, bootstrap_servers: str) -> str:
     """A hash of the program and how it runs; the address of Kafka belongs to it where the program asks for it.
 
-    What equals a default is left out, so that a field added to the API later does not make a new revision of all.
+    What equals a default is left out, so that a field added to the API later does not make a new revision of all. How
+    revisions follow each other is no part of any of them.
     """
     document: dict[str, object] = {
         "program": spec.program.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "runtime": spec.runtime.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "runtime": spec.runtime.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"rollover"}),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     if _SERVERS in text:

@@ -37,15 +37,14 @@ def deploying(situation: Situation) -> Step:
     assert revision is not None
     found = situation.deployed(revision)
     answer = found.answer if found is not None and found.alive else None
-    replaces = situation.rollover.from_revision is not None
-    actions = running.deploy(situation, revision, go_on=False, warm_up=replaces)
+    actions = running.deploy_beside(situation, revision)
     ready, config = revision in situation.observed.topics_ready, running.config_of(situation, revision)
     if not ready and config is not None:
         actions += (EnsureTopics(config),)
     if answer is not None and answer.phase == "refused":
         refused = enter(situation, "Refused", message="the program does not compile")
         return Step(refused.model_copy(update={"errors": answer.errors}))
-    if ready and answer is not None and answer.phase == "standby" and answer.signature is not None:
+    if ready and answer is not None and situation.prepared(revision) and answer.signature is not None:
         verdict = verdicts.compare(situation.status.signature, answer.signature)
         return Step(enter(situation, "Judging", signature=answer.signature, verdict=verdict))
     return Step(situation.status, actions)
@@ -57,7 +56,7 @@ def judging(situation: Situation) -> Step:
     assert rollover.verdict is not None
     if wanted.spec is not None and verdicts.unpermitted(rollover.verdict, wanted.spec.state, wanted.name):
         return Step(enter(situation, "Refused", message="the change would lose state"))
-    if situation.phase(rollover.to_revision) != "standby":
+    if not situation.prepared(rollover.to_revision):
         return Step(enter(situation, "Deploying"))
     begins_empty = {one.uid: f"-g{rollover.generation}" for one in rollover.verdict.of("incompatible")}
     permitted = rollover.model_copy(update={"fresh": {**status.fresh, **begins_empty}})
@@ -85,7 +84,7 @@ def backing_off(situation: Situation) -> Step:
     rollover = situation.rollover
     if rollover.not_before is not None and situation.now < rollover.not_before:
         return Step(situation.status)
-    if rollover.to_revision is not None and situation.phase(rollover.to_revision) != "standby":
+    if rollover.to_revision is not None and not situation.prepared(rollover.to_revision):
         return Step(enter(situation, "Deploying"))
     return save(situation)
 

@@ -19,15 +19,27 @@ def config_of(situation: Situation, revision: str) -> RevisionConfig | None:
     return config if config is not None and config.revision == revision else None
 
 
-def deploy(situation: Situation, revision: str, go_on: bool = True, warm_up: bool = False) -> tuple[Action, ...]:
+def deploy(situation: Situation, revision: str, go_on: bool = True) -> tuple[Action, ...]:
     """See that the revision's process runs, with a back-off when it keeps dying."""
-    found = situation.deployed(revision)
-    if found is not None and found.complete and (found.alive or situation.now < restart_due(situation, found)):
+    return (Deploy(revision, config_of(situation, revision), go_on),) if _deployable(situation, revision) else ()
+
+
+def deploy_beside(situation: Situation, revision: str) -> tuple[Action, ...]:
+    """The same for a revision that is to replace the one that runs, as far as there is to be room for both."""
+    if not _deployable(situation, revision):
         return ()
-    config = config_of(situation, revision)
-    if config is not None and warm_up:
+    rollover, config = situation.rollover, config_of(situation, revision)
+    warm = rollover.mode == "warm"
+    if config is not None and rollover.from_revision is not None and warm:
         config = config.model_copy(update={"warm_up": True})
-    return (Deploy(revision=revision, config=config, go_on=go_on),)
+    return (Deploy(revision, config, go_on=False, workers=warm),)
+
+
+def _deployable(situation: Situation, revision: str) -> bool:
+    """Whether something of it has to be made, or made again."""
+    found = situation.deployed(revision)
+    up_or_waiting = found is not None and (found.alive or situation.now < restart_due(situation, found))
+    return found is None or not found.complete or not up_or_waiting
 
 
 def restart_due(situation: Situation, found: RevisionObservation) -> datetime:

@@ -20,6 +20,8 @@ SAVEPOINT_ON_DELETE: Final = "weir.dev/savepoint-on-delete"
 
 SETTLED: Final[frozenset[RolloverStep]] = frozenset({"Done", "Refused", "RolledBack", "Cancelled"})
 """Steps a rollover ends with."""
+UNTOLD: Final[frozenset[RolloverStep]] = frozenset({"Deploying", "Judging", "BackingOff", "Triggering", "Saving"})
+"""Steps in which the new revision has not been told to start anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,11 @@ class Situation:
         found = self.deployed(revision)
         return found.answer.phase if found and found.alive and found.answer else None
 
+    def prepared(self, revision: str | None) -> bool:
+        """Whether the revision is as far as it may be while the old one runs: standing by, or only short of workers."""
+        phase = self.phase(revision)
+        return phase == "standby" or (self.rollover.mode == "cold" and phase == "waitingForSlots")
+
     def job(self, job: str | None) -> JobObservation | None:
         """The job as Flink shows it, in whichever living revision it is."""
         for one in self.observed.revisions:
@@ -130,9 +137,20 @@ class Situation:
     def alone(self, revision: str) -> bool:
         """Whether no other revision runs a job: a start would make no second one."""
         return all(
-            one.revision == revision or not one.alive or (one.job is not None and one.job.state in ENDED) or _idle(one)
+            one.revision == revision
+            or not one.alive
+            or (one.job is not None and one.job.state in ENDED)
+            or _idle(one)
+            or self._never_told(one)
             for one in self.observed.revisions
         )
+
+    def _never_told(self, one: RevisionObservation) -> bool:
+        """Whether this is the revision being prepared, without workers: it was never told of a job to go on with."""
+        rollover = self.status.rollover
+        if rollover is None or rollover.step not in UNTOLD or one.revision != rollover.to_revision:
+            return False
+        return one.answer is not None and one.answer.phase == "waitingForSlots"
 
     def newest_point(self, job: str | None, kind: str | None = None) -> RestorePoint | None:
         """The newest complete savepoint or checkpoint of this job."""

@@ -1,7 +1,7 @@
 """Steps 6 to 8: the new job starts with its recorded id and proves itself, or the old one starts again. Pure."""
 
 from weir_api.statuses import Job
-from weir_operator.fleet.actions import PruneState
+from weir_operator.fleet.actions import Deploy, PruneState, Recycle
 
 from . import beginnings, identities, preparing, restores, running
 from .situations import Situation, Step, enter, with_job
@@ -13,8 +13,10 @@ def begin(situation: Situation, restore_from: str | None) -> Step:
     assert rollover.to_revision is not None and rollover.to_job_id is not None
     job = Job(id=rollover.to_job_id, state="CREATED", revision=rollover.to_revision, restored_from=restore_from)
     deadline = situation.now + situation.limits.stable
-    status = with_job(enter(situation, "Starting", restore_from=restore_from, deadline=deadline), job)
-    return Step(status, running.start(situation.recording(status), job))
+    recorded = situation.recording(
+        with_job(enter(situation, "Starting", restore_from=restore_from, deadline=deadline), job)
+    )
+    return _told(recorded, job)
 
 
 def starting(situation: Situation) -> Step:
@@ -81,11 +83,25 @@ def rolling_back(situation: Situation) -> Step:
 
 def _told(situation: Situation, job: Job) -> Step:
     """Until the job runs its launcher has no orders but ours: by itself it would go on with an earlier job."""
+    if (making_room := _room(situation, job)) is not None:
+        return making_room
     match situation.phase(job.revision):
         case "standby" | "failed" | "ended" if not situation.told(job):
             return Step(situation.status, running.start(situation, job))
         case _:
             return Step(situation.status, running.deploy(situation, job.revision, go_on=False))
+
+
+def _room(situation: Situation, job: Job) -> Step | None:
+    """In a cold rollover the old revision's processes go before the new one's workers come; None: there is room."""
+    rollover, revision = situation.rollover, job.revision
+    if rollover.mode == "warm" or revision != rollover.to_revision or rollover.from_revision is None:
+        return None
+    if not situation.gone(rollover.from_revision):
+        return Step(situation.status, (Recycle(rollover.from_revision),))
+    if situation.phase(revision) == "waitingForSlots":
+        return Step(situation.status, (Deploy(revision, running.config_of(situation, revision), go_on=False),))
+    return None
 
 
 def _take_back(situation: Situation, job: Job) -> Step:

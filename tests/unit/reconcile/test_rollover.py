@@ -118,6 +118,58 @@ def test_first_start(story: Story) -> None:
     }
 
 
+def test_a_cold_change_judges_first_and_has_the_workers_of_one_revision_at_a_time(story: Story) -> None:
+    story.apply(runtime={"rollover": "cold"})
+    story.rest()
+    first = story.running().config.revision
+    story.apply(number=1, runtime={"rollover": "cold"})
+    story.until("Saved")
+    assert len(story.world.processes) == 2
+    story.rest()
+    rollover = story.status.rollover
+    assert rollover is not None and rollover.mode == "cold"
+    assert [record.step for record in rollover.history] == [
+        "Deploying", "Judging", "Triggering", "Saving", "Saved", "Starting", "Stabilizing", "Done",
+    ]  # fmt: skip
+    assert story.world.most_workers == 1
+    assert story.running().config.revision != first and story.is_in("Running")
+
+
+def test_a_cold_change_that_fails_is_rolled_back(story: Story) -> None:
+    story.apply(runtime={"rollover": "cold"})
+    story.rest()
+    first = story.running().config.revision
+    story.apply("failing", runtime={"rollover": "cold"})
+    story.rest(passes=120)
+    assert story.is_in("Degraded", "RolledBack") and story.running().config.revision == first
+    assert story.world.most_workers == 1
+
+
+def test_a_job_that_dies_beside_a_cold_revision_goes_on(story: Story) -> None:
+    story.apply(runtime={"rollover": "cold"})
+    story.rest()
+    first = story.running().config.revision
+    story.world.topics_away = True  # the new revision compiles and gets no further
+    story.apply(number=1, runtime={"rollover": "cold"})
+    story.until("Deploying")
+    story.rest(passes=10)
+    story.world.give_up(first)
+    story.rest(passes=40)
+    assert story.running().config.revision == first
+    story.world.topics_away = False
+    story.rest(passes=80)
+    assert story.running().config.revision != first and story.is_in("Running")
+
+
+def test_how_revisions_follow_each_other_is_no_change(story: Story) -> None:
+    story.apply()
+    story.rest()
+    before = story.status.rollover
+    story.apply(runtime={"rollover": "cold"})
+    story.rest()
+    assert story.status.rollover == before and story.is_in("Running")
+
+
 def test_a_change_goes_through_every_step_and_is_measured(story: Story) -> None:
     story.apply()
     story.rest()

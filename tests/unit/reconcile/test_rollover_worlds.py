@@ -85,8 +85,11 @@ class TrappedFleet:
         self._trap.passing()
 
 
-def spec(outcome: Outcome = "good", key: str = "k", number: int = 0, suspended: bool = False) -> Spec:
+def spec(
+    outcome: Outcome = "good", key: str = "k", number: int = 0, suspended: bool = False, mode: str = "warm"
+) -> Spec:
     return {
+        "runtime": {"rollover": mode},
         "program": {"tables": [f"-- {outcome} {key} {number}"], "inserts": [{"name": "a", "sql": "INSERT"}]},
         "suspended": suspended,
     }
@@ -103,6 +106,7 @@ class Rollovers(RuleBasedStateMachine):
         self.store = TrappedStore(self.directory, now=lambda: self.world.now)
         self.store.trap = self.trap
         self.outcome: Outcome = "good"
+        self.mode = "warm"
         self.key, self.number, self.suspended, self.deleted, self.may_delete = "k", 0, False, False, False
         self._restart()
 
@@ -129,7 +133,7 @@ class Rollovers(RuleBasedStateMachine):
 
     def _apply(self) -> None:
         if not self.deleted:
-            self.store.apply(KEY, spec(self.outcome, self.key, self.number, self.suspended))
+            self.store.apply(KEY, spec(self.outcome, self.key, self.number, self.suspended, self.mode))
 
     @initialize(
         outcome=st.sampled_from(["good", "good", "good", "refused", "crashing", "failing"]), fate=st.integers(0, 5)
@@ -155,6 +159,11 @@ class Rollovers(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(["good", "good", "slow", "refused", "crashing", "failing"]), number=st.integers(0, 2))
     def edit(self, outcome: Outcome, number: int) -> None:
         self.outcome, self.number = outcome, number
+        self._apply()
+
+    @rule()
+    def change_mode(self) -> None:
+        self.mode = "cold" if self.mode == "warm" else "warm"
         self._apply()
 
     @rule()

@@ -101,6 +101,7 @@ class Process:
     job: SimulatedJob | None = None
     triggers: dict[str, Trigger] = field(default_factory=dict)
     ending: bool = False
+    workers: bool = True
 
     @property
     def does(self) -> Outcome:
@@ -130,12 +131,15 @@ class World:
     topics_ready: set[str] = field(default_factory=set)
     corrupted: set[str] = field(default_factory=set)
     forgotten: bool = False
+    most_workers: int = 0
+    """So many processes had workers at once."""
 
     # --- what time brings -------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float = 0.1) -> None:
         """Every process does the next thing it has to do."""
         self.now += timedelta(seconds=seconds)
+        self.most_workers = max(self.most_workers, sum(one.alive and one.workers for one in self.processes.values()))
         for process in self.processes.values():
             if process.alive:
                 self._advance(process)
@@ -150,7 +154,8 @@ class World:
             case "compiling":
                 process.phase = "refused" if process.does == "refused" else "waitingForSlots"
             case "waitingForSlots":
-                self._stand_by(process)
+                if process.workers:
+                    self._stand_by(process)
             case "starting":
                 self._start(process)
             case "running":
@@ -312,7 +317,7 @@ class World:
                 state = "FINISHED" if process.phase == "ended" else "FAILED"
                 told = JobAnswer(id=process.order.job_id, state=state)
             errors = (FieldError(path="spec.x", message="no such column"),) if process.phase == "refused" else ()
-            known = process.phase in ("standby", "starting", "running", "ended", "failed")
+            known = process.phase not in ("compiling", "refused")
             answer = RevisionAnswer(
                 revision=name,
                 phase=process.phase,
@@ -373,11 +378,12 @@ class World:
     def _deploy(self, action: Deploy) -> None:
         found = self.processes.get(action.revision)
         if found is not None and found.alive:
+            found.workers = found.workers or (action.workers and not found.ending)
             return
         config = action.config or (found.config if found is not None else None)
         if config is None:
             raise RefusedError(f"revision {action.revision} was removed and cannot be deployed again")
-        process = Process(config, self.now, (found.starts if found else 0) + 1)
+        process = Process(config, self.now, (found.starts if found else 0) + 1, workers=action.workers)
         if found is not None and action.go_on:
             process.order, process.outcome = found.order, found.outcome
         self.processes[action.revision] = process

@@ -135,7 +135,7 @@ class KubernetesFleet:
             work = f"{self.locations(key, action.revision).work_directory}/{life}"
             config = given.model_copy(update={"work_directory": work})
         self._states.forget_list(key, owner)  # from here on something may run that makes an older list wrong
-        deployed = Deployed(self._cluster, owner, config, life)
+        deployed = Deployed(self._cluster, owner, config, life, action.workers)
         apply_and_prune(self._api, key.namespace, _labels(key, action.revision), objects.of_revision(deployed))
 
     def _scale_down(self, key: Key, revision: str) -> None:

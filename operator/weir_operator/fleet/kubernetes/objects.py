@@ -38,12 +38,13 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A revision in one life of it. `config` says with its work directory which."""
+    """A revision in one life of it. `config` says with its work directory which; `workers`: with its TaskManagers."""
 
     cluster: ClusterConfig
     owner: Owner
     config: RevisionConfig
     life: str
+    workers: bool = True
 
     @property
     def image(self) -> str:
@@ -140,7 +141,7 @@ def taskmanager(deployed: Deployed) -> JsonObject:
         "startupProbe": {**answers, "periodSeconds": 2, "failureThreshold": 60},
         "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
     }
-    return _deployment(deployed, "taskmanager", container, replicas=runtime.task_managers)
+    return _deployment(deployed, "taskmanager", container, replicas=runtime.task_managers if deployed.workers else 0)
 
 
 def _container(deployed: Deployed, role: Literal["jobmanager", "taskmanager"], own: dict[str, str]) -> JsonObject:

@@ -45,6 +45,14 @@ def test_deploying_twice_changes_nothing(lab: Lab) -> None:
     assert found.answer is not None and found.answer.phase == "standby"
 
 
+def test_workers_may_come_later_and_change_nothing_else(lab: Lab) -> None:
+    lab.fleet.perform(KEY, Deploy(REVISION, lab.config, go_on=False, workers=False))
+    before = work_directory(lab)
+    assert replicas(lab) == [1, 0]
+    lab.fleet.perform(KEY, Deploy(REVISION, lab.config, go_on=False))
+    assert (work_directory(lab), replicas(lab)) == (before, [1, 1])
+
+
 def test_a_revision_that_goes_on_finds_what_it_was_told_and_one_that_must_not_does_not(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
