@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from weir_operator.fleet import broker
+
 from . import kubectl, releases
 
 IMAGES = {role: os.environ.get(f"WEIR_{role.upper()}_IMAGE", "") for role in ("operator", "runtime")}
@@ -17,6 +19,14 @@ collect_ignore_glob = [] if all(IMAGES.values()) else ["test_*.py"]
 def images() -> dict[str, str]:
     """The images under test, by role."""
     return IMAGES
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker on this machine's address that pods reach."""
+    started = broker.ensure(tmp_path_factory.mktemp("kafka"), heap_megabytes=400, host=os.environ["NODE_IP"])
+    yield started.bootstrap_servers
+    started.stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,9 +20,9 @@ class Release:
     namespace: str
     images: dict[str, str]
 
-    def install(self, *further: str, chart: Path = CHART) -> None:
+    def install(self, *further: str, chart: Path = CHART, kafka: str = KAFKA) -> None:
         """Installs or upgrades, and waits until the operator is ready."""
-        settings = [f"kafka.bootstrapServers={KAFKA}"]
+        settings = [f"kafka.bootstrapServers={kafka}"]
         for role, image in self.images.items():
             repository, _, tag = image.rpartition(":")
             settings += [f"images.{role}.repository={repository}", f"images.{role}.tag={tag}"]

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from weir_api.blocks import RolloverMode
+
 from .streams import Rule
 
 VISITS: Final = "visits"
@@ -11,7 +13,7 @@ SINK: Final = "visit-times"
 SILENT_SINK: Final = "silent-visits"
 
 
-def visits(rule: Rule, key: str = "session", suspended: bool = False) -> str:
+def visits(rule: Rule, key: str = "session", suspended: bool = False, rollover: RolloverMode = "warm") -> str:
     """Start, then the first end that passes the threshold."""
     amount = "    amount: end.value\n" if rule.amount else ""
     return f"""\
@@ -27,7 +29,7 @@ def visits(rule: Rule, key: str = "session", suspended: bool = False) -> str:
     took: end.at - start.at
 {amount}\
   sink: {{topic: {SINK}, partitions: 2}}
-{_end(suspended)}"""
+{_end(suspended, rollover)}"""
 
 
 def silences(rule: Rule, suspended: bool = False) -> str:
@@ -56,8 +58,8 @@ spec:
   keyBy: [{key}]"""
 
 
-def _end(suspended: bool) -> str:
+def _end(suspended: bool, rollover: RolloverMode = "warm") -> str:
     return f"""\
-  runtime: {{checkpointInterval: 1s}}
+  runtime: {{checkpointInterval: 1s, rollover: {rollover}}}
   suspended: {str(suspended).lower()}
 """

@@ -15,7 +15,7 @@ from faults import audits, documents
 from faults.documents import SOURCE, VISITS, WATCHED
 from faults.loads import Load
 from faults.streams import Rule, Stream
-from faults.weirs import Pipeline, Weir
+from faults.weirs import LocalPipeline, Weir
 from support.waiting import wait_until
 from weir_api.statuses import Status
 from weir_api.streamjobs import Topic
@@ -40,8 +40,8 @@ class Stage:
 
     kafka: str
     weir: Weir
-    visits: Pipeline
-    silences: Pipeline
+    visits: LocalPipeline
+    silences: LocalPipeline
     load: Load
 
     def await_read(self, offsets: Sequence[int]) -> None:
@@ -65,7 +65,7 @@ def stage(kafka: str, tmp_path: Path) -> Iterator[Stage]:
     folder.mkdir()
     topics.ensure_topics(kafka, [Topic(name=SOURCE, partitions=PARTITIONS)])
     weir = Weir(folder, kafka)
-    visits, silences = Pipeline(weir, VISITS), Pipeline(weir, WATCHED)
+    visits, silences = LocalPipeline(weir, VISITS), LocalPipeline(weir, WATCHED)
     visits.write(documents.visits(FIRST))
     silences.write(documents.silences(BYSTANDER))
     stream = Stream(seed=20_261_121, rate=RATE, partitions=PARTITIONS, rules=(*RULES, BYSTANDER))

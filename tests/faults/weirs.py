@@ -4,18 +4,15 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
-from support.waiting import wait_until
+from faults.pipelines import Pipeline
 from weir_api.launchers import Endpoint
-from weir_api.statuses import Job, Rollover, Status
+from weir_api.statuses import Status
 from weir_operator.fleet.store import Key, Store
-
-Value = TypeVar("Value")
 
 
 class Weir:
@@ -70,12 +67,12 @@ class Weir:
                     yield process
 
 
-class Pipeline:
-    """A resource's file in the folder, and what is recorded of it. Every wait fails when `weir up` or the job has."""
+class LocalPipeline(Pipeline):
+    """A resource's file in the folder, and what is recorded of it."""
 
     def __init__(self, weir: Weir, name: str) -> None:
+        super().__init__(name)
         self._weir = weir
-        self.name = name
         self._store = Store(weir.directory / ".weir" / "objects")
 
     def write(self, document: str) -> None:
@@ -90,47 +87,9 @@ class Pipeline:
         found = self._store.get(Key(kind="StreamJob", name=self.name))
         return found.status if found else Status()
 
-    @property
-    def rollover(self) -> Rollover:
-        """The rollover on record."""
-        rollover = self.status.rollover
-        assert rollover is not None
-        return rollover
-
-    @property
-    def job(self) -> Job:
-        """The job in effect."""
-        job = self.status.job
-        assert job is not None
-        return job
-
-    def await_running(self, other_than: str | None = None, deadline: float = 240) -> Status:
-        """The status once a revision other than `other_than` runs and is stable."""
-
-        def stable(status: Status) -> bool:
-            settled = status.phase == "Running" and status.rollover is not None and status.rollover.step == "Done"
-            return settled and status.revision != other_than
-
-        return self.await_status(stable, deadline, f"a revision other than {other_than} to run")
-
-    def await_status(self, condition: Callable[[Status], bool], deadline: float, what: str) -> Status:
-        """The first status for which the condition holds."""
-
-        def held() -> Status | None:
-            status = self.status
-            assert status.phase != "Failed", "it has failed"
-            return status if condition(status) else None
-
-        return self._await(held, deadline, what)
-
-    def await_step(self, steps: frozenset[str], deadline: float = 240) -> str:
-        """The recorded step of a rollover, the moment it is one of these."""
-
-        def reached() -> str | None:
-            rollover = self.status.rollover
-            return rollover.step if rollover is not None and rollover.step in steps else None
-
-        return self._await(reached, deadline, f"one of {sorted(steps)}", every=0.002)
+    def check(self) -> None:
+        """Fails when `weir up` has ended."""
+        assert self._weir.alive, f"weir up has ended\n{self._weir.said()}"
 
     def process(self) -> psutil.Process:
         """The launcher of the running job."""
@@ -140,15 +99,3 @@ class Pipeline:
         process = psutil.Process(endpoint.pid)
         assert abs(process.create_time() - endpoint.started_at) < 1, "the endpoint file is about another process"
         return process
-
-    def _await(self, condition: Callable[[], Value | None], deadline: float, what: str, every: float = 0.1) -> Value:
-        def asked() -> Value | None:
-            assert self._weir.alive, "weir up has ended"
-            return condition()
-
-        try:
-            found = wait_until(asked, deadline, f"{self.name}: {what}", every)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{self._weir.said()}") from None
-        assert found is not None
-        return found

@@ -25,7 +25,7 @@ from weir_api.base import Model
 
 from . import artifacts, broker_files, java
 
-HOST = "127.0.0.1"  # never another: this broker asks nobody who they are
+HOST = "127.0.0.1"  # this broker asks nobody who they are: another address only where all who reach it may use it
 
 
 class BrokerError(RuntimeError):
@@ -43,6 +43,7 @@ class PortTaken(BrokerError):
 class Record(Model):
     """What is written beside the data, so that a later process finds the broker again."""
 
+    host: str = HOST
     port: int
     pid: int
     created_at: float
@@ -55,10 +56,11 @@ class Broker:
     directory: Path
     port: int
     process: psutil.Process
+    host: str = HOST
 
     @property
     def bootstrap_servers(self) -> str:
-        return f"{HOST}:{self.port}"
+        return f"{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -81,18 +83,18 @@ def running(directory: Path) -> Broker | None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(record.pid)
             if abs(process.create_time() - record.created_at) < 1 and _alive(process):
-                return Broker(directory, record.port, process)
+                return Broker(directory, record.port, process, record.host)
     return _unrecorded(directory)
 
 
 def _unrecorded(directory: Path) -> Broker | None:
     """A broker whose starter died before it could write down its pid: known by its command line."""
-    port = broker_files.port(directory)
+    host, port = broker_files.address(directory) or (HOST, None)
     arguments = broker_files.run_arguments(directory)
     for process in psutil.process_iter(["cmdline"]):
         if port and (process.info["cmdline"] or [])[-2:] == arguments and _alive(process):
-            _write_record(directory, Record(port=port, pid=process.pid, created_at=process.create_time()))
-            return Broker(directory, port, process)
+            _write_record(directory, Record(host=host, port=port, pid=process.pid, created_at=process.create_time()))
+            return Broker(directory, port, process, host)
     return None
 
 
@@ -102,10 +104,13 @@ def ensure(
     heap_megabytes: int = 512,
     deadline: float = 120,
     progress: artifacts.Progress | None = None,
+    *,
+    host: str = HOST,
 ) -> Broker:
     """The broker of this directory, ready to answer: the one that runs, else a new one on the same data and port.
 
-    Without `port`, the one it had before, else a free one. `deadline` is seconds from the process's start to its
+    Without `port`, the one it had before, else a free one. `host` is the address it listens on when it is started.
+    `deadline` is seconds from the process's start to its
     first answer. Raises BrokerError, PortTaken, artifacts.ArtifactError, java.JavaNotFound.
     """
     directory = directory.absolute()
@@ -121,7 +126,7 @@ def ensure(
         # A port picked here can be taken by somebody else before the broker has it; a port asked for is never changed.
         for attempt in range(3):
             try:
-                return _start(directory, chosen or free_port(), heap_megabytes, deadline, progress)
+                return _start(directory, (host, chosen or free_port()), heap_megabytes, deadline, progress)
             except PortTaken:
                 if chosen or attempt == 2:
                     raise
@@ -147,13 +152,18 @@ def free_port() -> int:
 
 
 def _start(
-    directory: Path, port: int, heap_megabytes: int, deadline: float, progress: artifacts.Progress | None
+    directory: Path,
+    address: tuple[str, int],
+    heap_megabytes: int,
+    deadline: float,
+    progress: artifacts.Progress | None,
 ) -> Broker:
-    _refuse_taken(port)
+    host, port = address
+    _refuse_taken(host, port)
     runtime = java.java_home()
     jars = artifacts.broker_classpath(progress)
     # The voter is known by its id, so the controller's port may differ at every start.
-    broker_files.write(directory, HOST, port, free_port())
+    broker_files.write(directory, host, port, free_port())
     command = broker_files.command(runtime, jars, directory, heap_megabytes)
     if not (directory / "data" / "meta.properties").exists():  # the last file that formatting writes
         arguments = broker_files.format_arguments(directory, _cluster_id())
@@ -161,8 +171,8 @@ def _start(
         if formatting.wait(deadline) != 0:
             raise BrokerError(f"Kafka cannot prepare {directory / 'data'}: {_last_error(directory)}")
     process = _spawn([*command, *broker_files.run_arguments(directory)], directory / "broker.log")
-    _write_record(directory, Record(port=port, pid=process.pid, created_at=process.create_time()))
-    return _ready(Broker(directory, port, process), deadline)
+    _write_record(directory, Record(host=host, port=port, pid=process.pid, created_at=process.create_time()))
+    return _ready(Broker(directory, port, process, host), deadline)
 
 
 def _cluster_id() -> str:
@@ -203,7 +213,7 @@ def _ready(broker: Broker, deadline: float) -> Broker:
         if not broker.running():
             reason = _last_error(broker.directory)
             if "Address already in use" in reason:
-                raise PortTaken(_taken(broker.port))
+                raise PortTaken(_taken(broker.host, broker.port))
             raise _Ended(f"Kafka ended while it started: {reason}. Its log: {broker.log}")
         with contextlib.suppress(KafkaException):
             admin.list_topics(timeout=0.5)
@@ -245,30 +255,30 @@ def _write_record(directory: Path, record: Record) -> None:
     whole.replace(directory / "broker.json")
 
 
-def _refuse_taken(port: int) -> None:
+def _refuse_taken(host: str, port: int) -> None:
     """Raise PortTaken unless the port is free, or comes free soon: a killed broker's goes a moment after it."""
     ends = time.monotonic() + 3
-    while not _free(port):
+    while not _free(host, port):
         if time.monotonic() > ends:
-            raise PortTaken(_taken(port))
+            raise PortTaken(_taken(host, port))
         time.sleep(0.05)
 
 
-def _free(port: int) -> bool:
+def _free(host: str, port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(
             socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
         )  # as Java does: connections in TIME_WAIT are no harm
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
             probe.listen(1)
         except OSError:
             return False
     return True
 
 
-def _taken(port: int) -> str:
-    return f"Port {port} on {HOST} is taken by another process; Kafka needs it. Free it or name another port."
+def _taken(host: str, port: int) -> str:
+    return f"Port {port} on {host} is taken by another process; Kafka needs it. Free it or name another port."
 
 
 def _last_error(directory: Path) -> str:

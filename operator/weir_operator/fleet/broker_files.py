@@ -63,14 +63,14 @@ def write(directory: Path, host: str, port: int, controller_port: int) -> None:
     (directory / "log4j2.yaml").write_text(LOGGING)
 
 
-def port(directory: Path) -> int | None:
-    """The port in `server.properties`, when there is one."""
+def address(directory: Path) -> tuple[str, int] | None:
+    """Host and port in `server.properties`, when there is one."""
     try:
         text = (directory / "server.properties").read_text()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    found = re.search(r"^advertised\.listeners=.*:(\d+)$", text, re.MULTILINE)
-    return int(found.group(1)) if found else None
+    found = re.search(r"^advertised\.listeners=PLAINTEXT://(.*):(\d+)$", text, re.MULTILINE)
+    return (found.group(1), int(found.group(2))) if found else None
 
 
 def command(java_home: Path, jars: tuple[Path, ...], directory: Path, heap_megabytes: int) -> list[str]:
