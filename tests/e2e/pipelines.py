@@ -29,18 +29,16 @@ class ClusterPipeline(Pipeline):
     def check(self) -> None:
         """Kubernetes starts again what has ended."""
 
-    def delete_pods(self, component: str, *further: str) -> None:
+    def delete_pods(self, component: str) -> None:
         """Kill this revision's pods of a component as they stand: nothing of theirs ends in order."""
-        selector = (
-            f"weir.dev/streamjob={self.name},weir.dev/component={component},weir.dev/revision={self.job.revision}"
-        )
-        delete_pods(self.namespace, selector, *further)
+        labels = {"streamjob": self.name, "component": component, "revision": self.job.revision}
+        delete_pods(self.namespace, ",".join(f"weir.dev/{name}={value}" for name, value in labels.items()))
 
 
-def delete_pods(namespace: str, selector: str, *further: str) -> None:
+def delete_pods(namespace: str, selector: str) -> None:
     """kill -9 to all pods with these labels; returns at once."""
     told = kubectl.run(
         "delete", "pod", "--namespace", namespace, "--selector", selector, "--grace-period=0", "--force",
-        "--wait=false", *further,
+        "--wait=false",
     )  # fmt: skip
     assert "deleted" in told, f"no pod has {selector}"
