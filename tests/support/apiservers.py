@@ -8,6 +8,7 @@ ready as soon as they are there, unless a test says otherwise.
 import asyncio
 import copy
 import itertools
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -132,6 +133,8 @@ class Emulator(kmock.KubernetesEmulator):
         return self._respecified(before, {**before, "spec": data["spec"]})
 
     def _patched(self, request: kmock.Request) -> Object:
+        if request.headers.get("Content-Type") == APPLY and re.search("[\x7f-\x84\x86-\x9f]", request.text or ""):
+            raise _BadRequest(message="error converting YAML to JSON: yaml: control characters are not allowed")
         try:
             before = self.at(request)
         except kmock.KubernetesObjectNotFoundError:
@@ -215,6 +218,11 @@ def _pruned(status: Object) -> Object:
 class _Conflict(kmock.KubernetesError):
     def __init__(self, message: str) -> None:
         super().__init__(status=409, reason="Conflict", message=message)
+
+
+class _BadRequest(kmock.KubernetesError):
+    def __init__(self, message: str) -> None:
+        super().__init__(status=400, reason="BadRequest", message=message)
 
 
 def _about(request: kmock.Request) -> bool:

@@ -12,7 +12,12 @@ from typing import Final
 
 # Single characters below 256 are one look into a table for Java; ranges and exclusions are calls of their own.
 # No escapes and no replacement character: a string that came from bytes that are no UTF-8 has one.
-_LATIN: Final = "".join(re.escape(chr(code)) for code in range(0x20, 0x100) if chr(code) not in '"\\\x7f\x85')
+# Control characters are written as escapes: whoever prints the program must not print those.
+_LATIN: Final = "".join(
+    rf"\x{code:02x}" if 0x80 <= code < 0xA0 else re.escape(chr(code))
+    for code in range(0x20, 0x100)
+    if chr(code) not in '"\\\x7f\x85'
+)
 _STRING: Final = rf'"[{_LATIN}]*(?:[^\x00-\xff\ufffd][{_LATIN}]*)*+"'
 _VALUE: Final = rf"{_STRING}|-?(?:0|[1-9][0-9]{{0,17}}+)(?:[.][0-9]{{1,17}}+)?|true|false"
 _LEADING_ZERO: Final = "(?!-?0[0-9])"

@@ -1,5 +1,7 @@
 """Kubernetes' API as documents: what Weir asks of it, and its refusals. Every call ends within seconds."""
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +10,7 @@ from http import HTTPStatus
 from typing import Final, cast
 
 import httpx2
+import msgspec
 from lightkube import ApiError, Client, KubeConfig
 from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
 from lightkube.types import CascadeType, PatchType
@@ -102,8 +105,12 @@ class KubernetesApi:
         """Make it so, fields of ours only; whoever else set them loses them."""
         kind, namespace, name = _place(document)
         with self._counted("patch", kind):
-            sent = _RESOURCES[kind].from_dict(document)
-            return _document(self._client.apply(sent, name, namespace=namespace, force=True))
+            sent = cast(JsonObject, msgspec.Raw(_as_yaml(document)))  # passed on as it is
+            return _document(
+                self._client.patch(
+                    _RESOURCES[kind], name, sent, namespace=namespace, patch_type=PatchType.APPLY, force=True
+                )
+            )
 
     def create(self, document: JsonObject) -> JsonObject:
         """Raises ConflictError when there is one."""
@@ -169,6 +176,12 @@ def _refusal(error: httpx2.HTTPStatusError, what: str) -> ClusterError:
             return ConflictError(message)
         case _:
             return ClusterError(message)
+
+
+def _as_yaml(document: JsonObject) -> bytes:
+    """The document as what an API server applies: JSON in which nothing stands that YAML does not take unescaped."""
+    text = json.dumps(document, separators=(",", ":"))  # escapes all but ASCII
+    return re.sub("\x7f", r"\\u007f", text).encode()
 
 
 def _document(found: object) -> JsonObject:

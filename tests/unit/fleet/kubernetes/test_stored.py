@@ -142,6 +142,14 @@ def test_applying_something_else_changes_it(
     assert shop.raw(JOB)["spec"] == spec
 
 
+def test_every_character_of_a_spec_arrives(shop: Shop) -> None:
+    text = "".join(map(chr, (*range(0x20, 0x100), 0x2028, 0xFEFF, 0xFFFD, 0x1F600))) + "\n\t\\x7f"
+    spec: Spec = {**SPEC, "program": {"tables": [text], "inserts": []}}
+    shop.objects.apply(JOB, SPEC)
+    shop.objects.apply(JOB, spec)
+    assert shop.raw(JOB)["spec"] == spec
+
+
 def test_what_is_on_its_way_out_takes_no_new_spec_and_goes_when_it_is_let_go(shop: Shop) -> None:
     shop.make(JOB)
     shop.get(JOB)
