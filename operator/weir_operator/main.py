@@ -148,6 +148,7 @@ def main() -> None:
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request would drown all others
     logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # and so would one for each time a resource is woken
     try:
         settings = Settings.of(os.environ)
     except ConfigError as error:
