@@ -60,6 +60,6 @@ spec:
 
 def _end(suspended: bool, rollover: RolloverMode = "warm") -> str:
     return f"""\
-  runtime: {{checkpointInterval: 1s, rollover: {rollover}}}
+  runtime: {{checkpointInterval: 1s, rollover: {rollover}, resources: {{cpu: 250m}}}}
   suspended: {str(suspended).lower()}
 """

@@ -44,6 +44,10 @@ class StaleError(StoreError):
     """The object has changed since it was read; nothing was written. Look again."""
 
 
+class InvalidError(StoreError):
+    """The object as it was given is refused, and would be again."""
+
+
 class DeletingError(StoreError):
     """The object is being deleted; it takes no new spec until it is gone."""
 

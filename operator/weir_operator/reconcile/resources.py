@@ -9,7 +9,7 @@ from weir_api.resources import Resource, parse
 from weir_api.statuses import Condition, Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.fleet.objects import Objects
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, StoredObject
+from weir_operator.fleet.store import DeletingError, InvalidError, Key, OwnerReference, StoredObject
 
 STREAMJOB = "StreamJob"
 OWN_ANNOTATIONS = "weir.dev/"
@@ -46,6 +46,8 @@ class ResourceReconciler:
             child = self._applied(stored)
         except SpecError as error:
             errors = error.errors
+        except InvalidError as error:
+            errors = (FieldError(path="spec", message=f"what it becomes is refused: {error}"),)
         except DeletingError:
             pass  # an earlier one of this name is still on its way out
         self._tell(stored, mirrored(stored, child, errors))

@@ -9,7 +9,7 @@ from weir_api.errors import FieldError, SpecError
 from weir_api.resources import Resource
 from weir_api.statuses import Condition, Job, Status
 from weir_api.streamjobs import Insert, Program, StreamJobSpec
-from weir_operator.fleet.store import Key, OwnerReference, Spec, Store, StoredObject
+from weir_operator.fleet.store import Applied, InvalidError, Key, OwnerReference, Spec, Store, StoredObject
 from weir_operator.reconcile import resources
 from weir_operator.reconcile.resources import ResourceReconciler
 
@@ -64,6 +64,25 @@ def test_a_change_reaches_the_child_and_its_status_comes_back_in_the_parents_gen
     condition = parent.status.condition("Ready")
     assert (parent.status.phase, parent.status.observed_generation) == ("Running", 4)
     assert condition is not None and condition.observed_generation == 4
+
+
+class Picky(Store):
+    """Takes no StreamJob, as an API server that finds it too large."""
+
+    def apply(self, key: Key, spec: Spec, **_: object) -> tuple[StoredObject, Applied]:
+        if key.kind == "StreamJob":
+            raise InvalidError("patch streamjobs: etcdserver: request is too large")
+        return super().apply(key, spec)
+
+
+def test_a_child_that_the_store_refuses_is_told_of(tmp_path: Path) -> None:
+    store = Picky(tmp_path, now=lambda: NOW)
+    store.apply(KEY, pattern())
+    parent = reconciled(store)
+    assert parent is not None and parent.status.phase == "Failed"
+    validated = parent.status.condition("Validated")
+    assert validated is not None and validated.status == "False"
+    assert validated.message == "spec: what it becomes is refused: patch streamjobs: etcdserver: request is too large"
 
 
 def test_a_parent_does_not_claim_what_its_child_has_not_seen(store: Store) -> None:

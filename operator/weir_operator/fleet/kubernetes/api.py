@@ -34,6 +34,10 @@ class ConflictError(ClusterError, store.StaleError):
     """The object is there already, or has changed since it was read: look again."""
 
 
+class InvalidError(ClusterError, store.InvalidError):
+    """The API server takes no such object: the schema refuses it, or it is too large."""
+
+
 class GoneError(ClusterError, store.GoneError):
     """The object, or its namespace, is not there."""
 
@@ -174,6 +178,8 @@ def _refusal(error: httpx2.HTTPStatusError, what: str) -> ClusterError:
             return GoneError(message)
         case HTTPStatus.CONFLICT:
             return ConflictError(message)
+        case HTTPStatus.BAD_REQUEST | HTTPStatus.REQUEST_ENTITY_TOO_LARGE | HTTPStatus.UNPROCESSABLE_ENTITY:
+            return InvalidError(message)
         case _:
             return ClusterError(message)
 
