@@ -28,6 +28,7 @@ LOGGER: Final = logging.getLogger(__name__)
 _FAST_SECONDS: Final = 0.05
 _SLOW_SECONDS: Final = 1.0
 _UNKNOWN_JOB_POLLS: Final = 30
+_SHUTDOWN_SECONDS: Final = 15.0
 
 
 class LostError(Exception):
@@ -183,12 +184,19 @@ class Supervisor:
                 self._fresh = request.fresh
             self._cluster.submit(self._planner, start)
         except JavaError as error:
+            self._outlive()
             self._fail(record, _words(error.chain))
             return
         except (StatementError, PlanError) as error:
             self._fail(record, str(error))
             return
         self._watch(record, restore_from)
+
+    def _outlive(self) -> None:
+        """In a JobManager that is being shut down every call fails: who goes down with it must not note that as why."""
+        ends = time.monotonic() + _SHUTDOWN_SECONDS
+        while self.gateway.process is None and time.monotonic() < ends and not self.board.shutting_down:
+            self._pause(_SLOW_SECONDS)
 
     def _watch(self, record: StartRecord, restore_from: str | None) -> None:
         """Follows the job until it has ended, for better or worse, or this launcher is asked to end."""
