@@ -70,14 +70,10 @@ class EmbeddedCluster:
             return False
         start = Start(uuid.uuid4().hex, None)
         self.submit(planner, start)
+        identifier = java_id(self._gateway, start.job_id)
         with java_errors():
-            identifier = java_id(self._gateway, start.job_id)
             result = self._cluster.requestJobResult(identifier)
-            try:
-                result.get(_WARM_UP_SECONDS, self._gateway.jvm.java.util.concurrent.TimeUnit.SECONDS)
-            finally:
-                if not result.isDone():
-                    self._cluster.cancelJob(identifier).get()
+            _await_end(self._gateway, result, lambda: self._cluster.cancelJob(identifier))
         return True
 
 
@@ -98,12 +94,28 @@ class ApplicationCluster:
     def prepare(self, planner: Planner) -> None:
         """Nothing: the environment that executes the job is made with the job's id."""
 
-    def warm_up(self, rehearsal: Callable[[], Planner | None]) -> bool:  # noqa: ARG002 - nobody is asked for one
-        """Not possible: a JobManager in application mode ends with the first job that does."""
-        return False
+    def warm_up(self, rehearsal: Callable[[], Planner | None]) -> bool:
+        """Executed from an environment of its own: Flink takes one job from each, also with high availability."""
+        planner = rehearsal()
+        if planner is None:
+            return False
+        environment, graph = planner.graph(Start(uuid.uuid4().hex, None))
+        with java_errors():
+            job = environment.executeAsync(graph)
+            _await_end(self._gateway, job.getJobExecutionResult(), job.cancel)
+        return True
 
     def submit(self, planner: Planner, start: Start) -> None:
         """Executes the job; where Flink has recovered it already, it is not submitted twice."""
         environment, graph = planner.graph(start)
         with java_errors():
             environment.executeAsync(graph)
+
+
+def _await_end(gateway: Gateway, result: JavaObject, cancel: Callable[[], JavaObject]) -> None:
+    """Waits for a job that warms up; one that takes too long is cancelled, and the TimeoutException passed on."""
+    try:
+        result.get(_WARM_UP_SECONDS, gateway.jvm.java.util.concurrent.TimeUnit.SECONDS)
+    finally:
+        if not result.isDone():
+            cancel().get()

@@ -62,6 +62,7 @@ def test_standby_start_kill_of_the_jobmanager_savepoint_and_start_from_it(
 ) -> None:
     source, sums = topic("in"), topic("sums")
     revision = config(tmp_path, servers=kafka, statements=tables(source, sums, "unused"))
+    revision = revision.model_copy(update={"warm_up": True})
     settings = places()
     jobmanager = command("jobmanager", revision, settings)
     first, second, third = events(0, 500), events(500, 1000), events(1000, 1500)
@@ -74,6 +75,7 @@ def test_standby_start_kill_of_the_jobmanager_savepoint_and_start_from_it(
             arguments = command("taskmanager", revision, settings)
             stack.enter_context(task_manager(arguments, launcher.work, environment))
             launcher.wait_for("standby")
+            assert "warmed up in" in (launcher.work / "log").read_text()
             produce(kafka, source, first)
             launcher.start(JOB)
             wait_for_rows(kafka, sums, "total", running(first, int))
