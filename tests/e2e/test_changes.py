@@ -169,4 +169,7 @@ def refused(stage: Stage, rule: Rule) -> None:
     assert "spec.emit" in conditions["Validated"]["message"] and "att" in conditions["Validated"]["message"]
     assert (visits.job.id, visits.job.restarts) == (job.id, job.restarts), "the job was touched"
     visits.write(documents.visits(rule))
-    visits.await_running()
+    visits.await_status(
+        lambda status: (said := status.condition("StateSafe")) is not None and said.status == "True",
+        120, "the refused change to be forgotten",
+    )  # fmt: skip
