@@ -148,7 +148,7 @@ class Enrichment(Model):
         yield from self._select_problems(path)
         if self.lookup is not None:
             place = "http" if self.http is not None else "orElse.http"
-            yield from self.lookup.problems(f"{path}.{place}", tuple(self.on))
+            yield from self.lookup.problems(f"{path}.{place}", self.on)
 
     def _lookup_problems(self, path: str) -> Iterator[FieldError]:
         if self.fields is None:

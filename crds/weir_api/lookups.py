@@ -1,7 +1,7 @@
 """What a pipeline asks for each event: services over HTTP."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -45,8 +45,8 @@ class HttpLookup(Model):
         """The names in braces, in order, each once."""
         return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.url)))
 
-    def problems(self, path: str, known: tuple[str, ...]) -> Iterator[FieldError]:
-        """What is wrong with it; `known`: the names its URL may use."""
+    def problems(self, path: str, on: Mapping[str, str]) -> Iterator[FieldError]:
+        """What is wrong with it; `on`: the names its URL may and must use, each by the one or the other."""
         place = f"{path}.url"
         address = urlsplit(_PLACEHOLDER.sub("x", self.url))
         if address.scheme not in {"http", "https"} or not address.netloc:
@@ -55,7 +55,11 @@ class HttpLookup(Model):
             yield FieldError(path=place, message="has a password in it: put an Authorization header into a secret")
         if _PLACEHOLDER.search(self.url.split("://", 1)[-1].split("/", 1)[0]):
             yield FieldError(path=place, message="the host is the same for all events: no placeholder may stand there")
-        for name in self.placeholders:
-            if name not in known:
-                message = f"'{{{name}}}' is not one of the fields of on{suggestion(name, known)}"
-                yield FieldError(path=place, message=message)
+        known = (*on, *on.values())
+        unknown = [name for name in self.placeholders if name not in known]
+        for name in unknown:
+            message = f"'{{{name}}}' is not one of the fields of on{suggestion(name, known)}"
+            yield FieldError(path=place, message=message)
+        for ours, theirs in on.items():
+            if not unknown and not {ours, theirs} & set(self.placeholders):
+                yield FieldError(path=place, message=f"does not ask for '{theirs}': {{{theirs}}} must stand in it")

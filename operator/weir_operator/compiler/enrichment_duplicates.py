@@ -13,7 +13,7 @@ from weir_api.enrichments import Deduplication
 from weir_api.streamjobs import Operator
 
 from .enrichment_rows import EVENT, NOW, TIME, Columns, Stage, event_row, known, unknown, view
-from .expressions import identifier, interval
+from .expressions import identifier, interval, once
 from .matchings import POSITION, first_position, position
 
 _REMEMBERED = 3_600_000  # ms: how long late events are remembered, since their copies come minutes apart
@@ -50,7 +50,8 @@ class _Deduplication:
         """The events that have a key, with the columns of it and their place in the order."""
         fields = [self.before.columns.of_event(name) for name in self.spec.by]
         keys = [f"{field} AS {key}" for field, key in zip(fields, self.keys(prefix), strict=True)]
-        place = f"{position(f'{EVENT}.')} AS {POSITION}"
+        # Worked out once, and so in a projection of its own: that keeps the columns' names for the operator's.
+        place = f"{once(position(f'{EVENT}.'))} AS {POSITION}"
         columns = ", ".join([*keys, TIME, place, EVENT, *further])
         return f"SELECT {columns}\nFROM {identifier(rows)}\nWHERE {known(fields)}"
 

@@ -8,7 +8,7 @@ from weir_api.enrichments import FirstOccurrence
 from weir_api.streamjobs import Operator
 
 from .enrichment_rows import EVENT, FIRST, NOW, TIME, Columns, Stage, view
-from .expressions import identifier
+from .expressions import identifier, once
 from .matchings import position
 
 _UNBOUNDED = "RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
@@ -23,7 +23,7 @@ def candidates(name: str, spec: FirstOccurrence, before: Stage) -> Stage:
         view(
             counted,
             f"SELECT {_valued(spec, before.columns, 'weir_per_')}, {TIME}, {before.columns.names},\n"
-            f"  {position(f'{EVENT}.')} AS weir_position\nFROM {identifier(before.on_time)}",
+            f"  {once(position(f'{EVENT}.'))} AS weir_position\nFROM {identifier(before.on_time)}",
         ),
         view(
             first,
@@ -35,22 +35,23 @@ def candidates(name: str, spec: FirstOccurrence, before: Stage) -> Stage:
     return Stage(views, first, late, columns, (Operator(name="first-occurrence", columns=("weir_per_0", "w0$o0")),))
 
 
-def judged(name: str, spec: FirstOccurrence, columns: Columns, events: str) -> tuple[tuple[str, ...], str, Operator]:
-    """Views from all events, late or not, to the last one, in which the flag is true once per combination."""
-    possible, judged_ = f"{name}_possibly_first", f"{name}_judged"
+def judged(name: str, spec: FirstOccurrence, columns: Columns, possible: str) -> tuple[tuple[str, ...], str, Operator]:
+    """Views from all events that may be first (a query), in which the flag is true once per combination."""
+    asked, judged_ = f"{name}_possibly_first", f"{name}_judged"
     others = ", ".join(column for column in columns.types if column != FIRST)
     window = f"PARTITION BY {_keys(spec, 'weir_late_per_')} ORDER BY {NOW} {_UNBOUNDED}"
+    count = f"SUM(CASE WHEN {FIRST} THEN 1 ELSE 0 END) OVER ({window}) AS weir_count"
     views = (
         view(
-            possible,
-            f"SELECT {_valued(spec, columns, 'weir_late_per_')}, {columns.names}, PROCTIME() AS {NOW}\n"
-            f"FROM {identifier(events)} WHERE {FIRST}",
+            asked,
+            f"SELECT {_valued(spec, columns, 'weir_late_per_')}, {others}, {once(FIRST)} AS {FIRST},\n"
+            f"  PROCTIME() AS {NOW}\n"
+            f"FROM ({possible})",
         ),
         view(
             judged_,
-            f"SELECT {others}, weir_count = 1 AS {FIRST}\n"
-            f"FROM (SELECT *, COUNT(*) OVER ({window}) AS weir_count FROM {identifier(possible)})\n"
-            f"UNION ALL SELECT {others}, FALSE AS {FIRST} FROM {identifier(events)} WHERE NOT {FIRST}",
+            f"SELECT {others}, {FIRST} AND weir_count = 1 AS {FIRST}\n"
+            f"FROM (SELECT *, {count} FROM {identifier(asked)})",
         ),
     )
     return views, judged_, Operator(name="first-of-all", columns=("weir_late_per_0", "w0$o0"))

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from weir_api.durations import milliseconds
 from weir_api.enrichments import Enrichment
 
-from .enrichment_rows import EVENT, TIME, known
+from .enrichment_rows import EVENT, TIME
 from .expressions import identifier, interval
 from .shapes import shape
 
 
+def remembered_fields(spec: Enrichment) -> tuple[str, ...]:
+    """The fields of a stream that events are told: all that can be remembered, or with a merge those selected."""
+    return spec.select if spec.merge == "latestNonNull" else spec.remembered
+
+
 @dataclass(frozen=True)
 class Side:
-    """A side of a pipeline: `events` and `late` are the quoted views of its stream.
+    """A side of a pipeline: `events` and `late` are the quoted views of its stream, `reads` its table.
 
     `keys`: SQL over the carried columns of an event, in the order of `on`; `end_when`: over fields, never NULL.
     """
@@ -20,6 +25,7 @@ class Side:
     spec: Enrichment
     events: str
     late: str
+    reads: tuple[str, ...]
     keys: tuple[str, ...]
     end_when: str
 
@@ -36,9 +42,7 @@ class Side:
     @property
     def fields(self) -> tuple[str, ...]:
         """What the column has: every declared field that can be remembered, or with a merge those that are selected."""
-        if self.spec.merge == "latestNonNull":
-            return self.spec.select
-        return self.spec.remembered
+        return remembered_fields(self.spec)
 
     @property
     def row_type(self) -> str:
@@ -72,10 +76,10 @@ class Side:
         return [self.key(part, index) for index in range(len(self.spec.on))]
 
     def asking(self, columns: str, rows: str, *further: str, part: str = "asked") -> str:
-        """A query of the events of the view `rows` that have a key, with these columns and the key's."""
+        """A query of the events of the view `rows`, with these columns and the key's."""
         keys = [
             f"TRY_CAST({sql} AS {self.key_kind(field)}) AS {key}"
             for sql, field, key in zip(self.keys, self.spec.on.values(), self.keys_of(part), strict=True)
         ]
         listed = ", ".join([*keys, *further, columns])
-        return f"SELECT {listed} FROM {identifier(rows)} WHERE {known(self.keys)}"
+        return f"SELECT {listed} FROM {identifier(rows)}"

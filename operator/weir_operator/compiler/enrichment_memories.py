@@ -12,7 +12,7 @@ from functools import cached_property
 from weir_api.streamjobs import Operator
 
 from .enrichment_keys import Side
-from .enrichment_rows import EVENT, NOW, TIME, Stage, unknown, view
+from .enrichment_rows import EVENT, NOW, TIME, Stage, view
 from .expressions import identifier
 
 _INSTANT = "TIMESTAMP_LTZ(3)"
@@ -90,13 +90,10 @@ class _Memory:
         window = f"PARTITION BY {keys} ORDER BY {NOW} RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
         rows = f"SELECT {keys}, {self.marker}, {names},\n  {facts}\nFROM {identifier(mixed)}\nWINDOW w AS ({window})"
         yield view(known_, rows)
-        nothing = f"CAST(NULL AS {self.side.row_type}) AS {self.side.column}"
         yield view(
             late,
             f"SELECT {names},\n  {self._answer()} AS {self.side.column}\n"
-            f"FROM {identifier(known_)} WHERE NOT {self.marker}\n"
-            f"UNION ALL SELECT {names}, {nothing}\n"
-            f"FROM {identifier(self.before.late)} WHERE {unknown(self.side.keys)}",
+            f"FROM {identifier(known_)} WHERE NOT {self.marker}",
         )
 
     def _late_events(self, now: str) -> str:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 from weir_api.enrichments import FIRST_OCCURRENCE, EnrichmentPipelineSpec
 from weir_api.errors import FieldError, join
-from weir_api.streamjobs import Check
+from weir_api.streamjobs import Check, Topic
 
+from .dead_letters import dead_letter_topic
 from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
 from .expressions import ExpressionError, Scope, bound, identifier, text
 from .kafka_options import sink_options, with_clause
+from .lookups import FAILURE
 from .patterns_outputs import ID_HEADER
 from .shapes import shape
+from .sinks import sink_topic
 
 _KEY = "weir_key_"
 
@@ -25,7 +28,12 @@ class Written:
     errors: tuple[FieldError, ...]
 
 
-def flat_view(name: str, spec: EnrichmentPipelineSpec, columns: Columns, rows: str) -> str:
+def fails(spec: EnrichmentPipelineSpec) -> bool:
+    """Whether an event may become a dead letter for a look-up."""
+    return any(side.lookup is not None and side.lookup.on_error == "deadLetter" for side in spec.enrichments)
+
+
+def flat_view(name: str, spec: EnrichmentPipelineSpec, columns: Columns, rows: str, *, fails: bool) -> str:
     """The view in which everything `output` may name is a column: fields, `<side>.<field>`, flags, and the place."""
     listed = [f"{columns.of_event(field)} AS {identifier(field)}" for field in spec.source.fields]
     for side in spec.enrichments:
@@ -36,6 +44,8 @@ def flat_view(name: str, spec: EnrichmentPipelineSpec, columns: Columns, rows: s
     if spec.flags.first_occurrence is not None:
         listed.append(f"{FIRST} AS {identifier(FIRST_OCCURRENCE)}")
     listed += [f"{EVENT}.{own} AS {own}" for own in (TIME, PARTITION, OFFSET)]
+    if fails:
+        listed.append(FAILURE)
     joined = ",\n  ".join(listed)
     return view(name, f"SELECT {joined}\nFROM {identifier(rows)}")
 
@@ -99,8 +109,18 @@ def _json_object(pairs: list[str]) -> str:
     return f"JSON_OBJECT({joined} NULL ON NULL)"
 
 
-def output_table(table: str, spec: EnrichmentPipelineSpec) -> str:
-    """CREATE TABLE for the topic: the key's fields, the value as JSON text, the record's time and its headers."""
+def topics(name: str, spec: EnrichmentPipelineSpec) -> tuple[Topic, ...]:
+    """The topics that results go to."""
+    sink = sink_topic(spec.sink, spec.source.bootstrap_servers)
+    letters = Topic(name=dead_letter_topic(name), role="deadLetters", bootstrap_servers=sink.bootstrap_servers)
+    return (sink, letters) if fails(spec) else (sink,)
+
+
+def output_table(table: str, name: str, spec: EnrichmentPipelineSpec) -> str:
+    """CREATE TABLE for the topic: the key's fields, the value as JSON text, the record's time and its headers.
+
+    Where a look-up may fail the topic is a column: two inserts would make two of every look-up.
+    """
     columns = [
         *(f"{identifier(_KEY + key)} {shape(spec.source.fields[key]).sql}" for key in spec.key_by),
         "weir_value STRING",
@@ -108,7 +128,10 @@ def output_table(table: str, spec: EnrichmentPipelineSpec) -> str:
         "weir_headers MAP<STRING, BYTES> METADATA FROM 'headers'",
     ]
     servers = spec.sink.bootstrap_servers or spec.source.bootstrap_servers
-    options = sink_options(spec.sink.topic, servers, spec.source.authentication, spec.delivery, table)
+    if fails(spec):
+        columns.append("weir_topic STRING METADATA FROM 'topic'")
+    written_to = ";".join(topic.name for topic in topics(name, spec))
+    options = sink_options(written_to, servers, spec.source.authentication, spec.delivery, table)
     if spec.key_by:
         options |= {
             "key.format": "json",
@@ -128,7 +151,25 @@ def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: st
     keys = "".join(f"{identifier(key)}, " for key in spec.key_by)
     place = f"CAST({PARTITION} AS STRING), '-', CAST({OFFSET} AS STRING)"
     identity = f"CONCAT({text(f'{name}/')}, {place})"
+    topic = ""
+    if fails(spec):
+        value = f"CASE WHEN {FAILURE} IS NULL THEN {value} ELSE {_dead_letter(spec)} END"
+        names = [text(each.name) for each in topics(name, spec)]
+        topic = f",\n  CASE WHEN {FAILURE} IS NULL THEN {names[0]} ELSE {names[1]} END"
     return (
         f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {TIME},\n"
-        f"  MAP[{text(ID_HEADER)}, ENCODE({identity}, 'UTF-8')]\nFROM {rows}"
+        f"  MAP[{text(ID_HEADER)}, ENCODE({identity}, 'UTF-8')]{topic}\nFROM {rows}"
     )
+
+
+def _dead_letter(spec: EnrichmentPipelineSpec) -> str:
+    """As other dead letters; an event is shown by its declared fields, since its bytes are gone by then."""
+    event = _json_object(
+        [f"KEY {text(name)} VALUE {_writable(kind, identifier(name))}" for name, kind in spec.source.fields.items()]
+    )
+    topic = "CAST(NULL AS STRING)" if spec.source.topic is None else text(spec.source.topic)
+    parts = {
+        "topic": topic, "partition": PARTITION, "offset": OFFSET, "timestamp": TIME, "reason": FAILURE,
+        "raw": f"TO_BASE64({event})", "text": f"CAST({event} AS STRING)",
+    }  # fmt: skip
+    return _json_object([f"KEY {text(name)} VALUE {sql}" for name, sql in parts.items()])

@@ -10,6 +10,7 @@ With `merge: latestNonNull` each selected field has versions of its own, those t
 ended is told from the version, so that state depends neither on `expireAfter` nor on `endWhen`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from weir_api.streamjobs import Operator
 
 from . import enrichment_memories as memories
 from .enrichment_keys import Side
-from .enrichment_rows import TIME, Stage, unknown, view
+from .enrichment_rows import TIME, Stage, view
 from .expressions import identifier, interval
 
 _INSTANT = "TIMESTAMP_LTZ(3)"
@@ -36,6 +37,11 @@ class _Aspect:
     index: int
     fields: tuple[str, ...]
     says: str
+
+    @property
+    def name(self) -> str:
+        """As names of operators may have it."""
+        return re.sub(r"[^a-z0-9]+", "-", self.fields[0].lower()).strip("-") or "field"
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,18 @@ class _AsOf:
         return Stage(tuple(views), self._name("joined"), self._name("late"), columns, tuple(operators))
 
     def _operators(self) -> Iterator[Operator]:
-        yield Operator(name=f"sorted-{self.side.slug}", columns=(self.side.key("sorted", 0), "w0$o0"))
+        slug, reads = self.side.slug, self.side.reads
+        yield Operator(name=f"sorted-{slug}", columns=(TIME, "w0$o0"), reads=reads)
         for aspect in self.aspects:
-            name = f"side-{self.side.slug}" + (f"-{aspect.index}" if aspect.index else "")
-            yield Operator(name=name, columns=(self.side.key("asked", 0), self._said(aspect)))
+            part = f"{slug}-{self._part(aspect)}" if self.merges else slug
+            # The planner names what is computed by number, so that only plain columns can be asked for.
+            fields = aspect.fields if self.merges else ()
+            yield Operator(name=f"newest-{part}", columns=(TIME, *fields), type="deduplicate", reads=reads)
+            yield Operator(name=f"side-{part}", columns=(self.side.key("asked", 0), self._said(aspect)))
+
+    def _part(self, aspect: _Aspect) -> str:
+        alike = [other for other in self.aspects if other.name == aspect.name]
+        return aspect.name if len(alike) == 1 else f"{aspect.name}-{aspect.index}"
 
     def _name(self, part: str) -> str:
         return f"{self.name}_{self.side.slug}_{part}"
@@ -129,7 +143,7 @@ class _AsOf:
         )
 
     def _joined(self) -> str:
-        """Events with a key meet the versions; the others pass by."""
+        """One join for all events: a NULL in a key equals nothing. To part them would make two of all before."""
         carried = list(self.before.columns.types)
         joins = []
         for aspect in self.aspects:
@@ -139,14 +153,11 @@ class _AsOf:
             versions = identifier(self._name(f"versions_{aspect.index}"))
             joins.append(f"LEFT JOIN {versions} FOR SYSTEM_TIME AS OF e.{TIME} AS {other} ON {same}")
         columns = ", ".join(f"e.{name}" for name in (TIME, *carried))
-        nothing = f"CAST(NULL AS {self.side.row_type}) AS {self.side.column}"
         lines = "\n".join(joins)
         asking = self.side.asking(self.before.columns.names, self.before.on_time, TIME)
         return view(
             self._name("joined"),
-            f"SELECT {columns},\n  {self._answer()} AS {self.side.column}\nFROM ({asking}) e\n{lines}\n"
-            f"UNION ALL SELECT {TIME}, {self.before.columns.names}, {nothing}\n"
-            f"FROM {identifier(self.before.on_time)} WHERE {unknown(self.side.keys)}",
+            f"SELECT {columns},\n  {self._answer()} AS {self.side.column}\nFROM ({asking}) e\n{lines}",
         )
 
     def _answer(self) -> str:

@@ -26,13 +26,17 @@ _EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 
 @dataclass(frozen=True)
 class SourceParts:
-    """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for."""
+    """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for.
+
+    `table`: the one that events are read from, unquoted.
+    """
 
     tables: tuple[str, ...]
     inserts: tuple[Insert, ...]
     topics: tuple[Topic, ...]
     checks: tuple[Check, ...]
     events_view: str
+    table: str
     late_view: str = ""
 
 
@@ -111,7 +115,7 @@ def source_program(
         inserts.append(dead_letters.late_insert(name, late, fields))
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
     return SourceParts(
-        tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix),
+        tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix), f"{prefix}_records",
         behind if part.uses_late else "",
     )  # fmt: skip
 

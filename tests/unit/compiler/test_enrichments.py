@@ -78,7 +78,8 @@ def test_each_operator_has_a_name() -> None:
     )  # fmt: skip
     assert [operator.name for operator in compiled.operators] == [
         "duplicates", "late-duplicates", "late-and-known", "first-occurrence",
-        "sorted-login", "side-login", "late-side-login", "sorted-auser", "side-auser", "late-side-auser",
+        "sorted-login", "newest-login", "side-login", "late-side-login",
+        "sorted-auser", "newest-auser-born", "side-auser-born", "late-side-auser",
         "first-of-all",
     ]  # fmt: skip
 
