@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
 from .base import GROUP, VERSION
 from .resources import KINDS, MAX_NAME, Kind
@@ -15,6 +16,7 @@ from .statuses import Status
 
 _HEAD = "# Generated from weir_api by `python -m weir_api.crds crds`; edit the models instead.\n"
 CATEGORY = "pipelines"
+_OLD_BOOLEANS = frozenset({"on", "off", "yes", "no", "y", "n"})
 _STREAMJOB_ONLY = ("signature", "fresh")  # what only the rollover of a StreamJob reads; see docs/status.md
 
 
@@ -56,8 +58,20 @@ def text(kind: Kind) -> str:
     yaml.representer.ignore_aliases = lambda _: True
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = StringIO()
-    yaml.dump(definition(kind), out)
+    yaml.dump(_quoted(definition(kind)), out)
     return _HEAD + out.getvalue()
+
+
+def _quoted(value: object) -> object:
+    """With quotes where YAML 1.1, which kubectl and helm read, would see a boolean: a field may be called `on`."""
+    match value:
+        case dict():
+            return {_quoted(key): _quoted(below) for key, below in value.items()}
+        case list():
+            return [_quoted(below) for below in value]
+        case str() if value.lower() in _OLD_BOOLEANS:
+            return SingleQuotedScalarString(value)
+    return value
 
 
 def file_name(kind: Kind) -> str:

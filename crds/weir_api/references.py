@@ -96,13 +96,15 @@ def _type(field: Schema) -> str:
             return f"list of {_plural(_type(items))}"
         case {"additionalProperties": dict(values)}:
             return f"map of {_plural(_type(values))}"
+        case {"x-kubernetes-preserve-unknown-fields": True}:
+            return "expressions or objects"
         case {"format": "date-time"}:
             return "instant"
     return str(field["type"])
 
 
 def _plural(name: str) -> str:
-    return name if name.startswith(("list", "map", "`")) else f"{name}s"
+    return name if name.startswith(("list", "map", "expressions", "`")) else f"{name}s"
 
 
 def _default(field: Schema) -> str:

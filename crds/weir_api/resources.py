@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from . import messages
 from .base import DNS_LABEL, Model
 from .blocks import Spec
+from .enrichments import EnrichmentPipelineSpec
 from .errors import FieldError, Origin, SpecError, suggestion
 from .patterns import PatternSpec
 from .schemas import Schema, schema_of
@@ -61,6 +62,7 @@ class Resource(Model, Generic[S_co]):
 
 
 Pattern = Resource[PatternSpec]
+EnrichmentPipeline = Resource[EnrichmentPipelineSpec]
 StreamJob = Resource[StreamJobSpec]
 
 
@@ -79,6 +81,7 @@ KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("Pattern", "patterns", "pat", Pattern),
+        Kind("EnrichmentPipeline", "enrichmentpipelines", "enrich", EnrichmentPipeline),
         Kind("StreamJob", "streamjobs", "sj", StreamJob, pipeline=False),
     )
 }

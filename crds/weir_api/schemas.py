@@ -12,7 +12,8 @@ Schema = dict[str, Any]  # JSON Schema is recursive and heterogeneous; it is rea
 _KEYWORDS = (
     "type", "format", "description", "default", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength",
     "minItems", "maxItems", "minProperties", "maxProperties", "required", "properties", "items", "additionalProperties",
-    "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations",
+    "x-kubernetes-preserve-unknown-fields", "x-kubernetes-list-type", "x-kubernetes-list-map-keys",
+    "x-kubernetes-validations",
 )
 # fmt: on
 

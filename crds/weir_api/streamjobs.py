@@ -20,12 +20,19 @@ class Insert(Model):
 class Operator(Model):
     """The stable name of a stateful operator.
 
-    It belongs to the operator whose output row has all of `columns` while the row of none of its inputs has.
+    It belongs to the operator whose output row has all of `columns` while the row of none of its inputs has; with
+    `type` to one of this type with these columns, new or not; with `reads` only to one that reads just these tables.
     Stateful operators that no entry claims are named `<insert>-<type>`, with a number when that is not unique.
     """
 
     name: str = Field(pattern=DNS_LABEL, max_length=128, description="Name in the operator's id")
     columns: tuple[str, ...] = Field(min_length=1, description="Output columns that tell the operator from others")
+    type: str | None = Field(
+        default=None, min_length=1, description="Flink's word for it, as in deduplicate; default: of any type"
+    )
+    reads: tuple[str, ...] = Field(
+        default=(), description="All tables it reads, itself or through others; default: whichever they are"
+    )
 
 
 class Check(Model):

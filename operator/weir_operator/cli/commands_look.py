@@ -25,7 +25,10 @@ class Output(StrEnum):
 def get(
     *,
     kind: Annotated[
-        str, typer.Argument(help="pipelines, patterns (pat), streamjobs (sj), all; or KIND/NAME.")
+        str,
+        typer.Argument(
+            help="pipelines, patterns (pat), enrichmentpipelines (enrich), streamjobs (sj), all; or KIND/NAME."
+        ),
     ] = "pipelines",
     name: Annotated[str | None, typer.Argument(help="One resource instead of all.")] = None,
     output: Annotated[Output, typer.Option("--output", "-o", help="Another form than the table.")] = Output.TABLE,

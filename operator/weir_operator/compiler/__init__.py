@@ -5,9 +5,10 @@ from typing import Final, cast
 
 from weir_api.blocks import Spec
 from weir_api.errors import FieldError, SpecError
-from weir_api.resources import Pattern, Resource, StreamJob
+from weir_api.resources import EnrichmentPipeline, Pattern, Resource, StreamJob
 from weir_api.streamjobs import StreamJobSpec
 
+from .enrichments import compile_enrichment
 from .patterns import compile_pattern
 
 
@@ -23,11 +24,16 @@ def _pattern(resource: Resource[Spec]) -> StreamJobSpec:
     return compile_pattern(cast(Pattern, resource))
 
 
+def _enrichment(resource: Resource[Spec]) -> StreamJobSpec:
+    return compile_enrichment(cast(EnrichmentPipeline, resource))
+
+
 def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
     return cast(StreamJob, resource).spec
 
 
 _COMPILERS: Final[dict[str, Callable[[Resource[Spec]], StreamJobSpec]]] = {
     "Pattern": _pattern,
+    "EnrichmentPipeline": _enrichment,
     "StreamJob": _stream_job,
 }

@@ -35,15 +35,15 @@ def dead_letter_table(name: str, source: Source, delivery: Delivery) -> str:
     return _table(f"{name}_dead_letters", dead_letter_topic(name), columns, source, delivery)
 
 
-def dead_letter_insert(name: str) -> Insert:
-    """Writes what the view `<name>_unread` holds."""
+def dead_letter_insert(insert: str, name: str, prefix: str) -> Insert:
+    """Writes what the view `<prefix>_unread` holds to the dead letters of the resource `name`."""
     utf8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
     sql = (
         f"INSERT INTO {identifier(f'{name}_dead_letters')}\n"
         "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_reason, CAST(weir_line AS BYTES),\n"
-        f"  CASE WHEN {utf8} THEN weir_line END\nFROM {identifier(f'{name}_unread')}"
+        f"  CASE WHEN {utf8} THEN weir_line END\nFROM {identifier(f'{prefix}_unread')}"
     )
-    return Insert(name="dead-letters", sql=sql)
+    return Insert(name=insert, sql=sql)
 
 
 def late_table(name: str, source: Source, fields: tuple[Field, ...], delivery: Delivery) -> str:

@@ -27,12 +27,20 @@ POSITION_TYPE = "DECIMAL(38, 0)"
 
 def position(prefix: str = "") -> str:
     """SQL for the place of an event in the total order of its key: time, then partition, then offset."""
-    time = f"{prefix}{TIME}"
-    instant = f"EXTRACT(EPOCH FROM {time}) * 1000 + EXTRACT(MILLISECOND FROM {time})"
     return (
-        f"CAST(CAST({instant} AS DECIMAL(17, 0)) * {_SHIFT_TIME}"
+        f"CAST({_shifted(f'{prefix}{TIME}')}"
         f" + {prefix}{PARTITION} * {_SHIFT_PARTITION} + {prefix}{OFFSET} AS {POSITION_TYPE})"
     )
+
+
+def first_position(time: str) -> str:
+    """SQL for the first place an event of this instant could have."""
+    return f"CAST({_shifted(time)} AS {POSITION_TYPE})"
+
+
+def _shifted(time: str) -> str:
+    instant = f"EXTRACT(EPOCH FROM {time}) * 1000 + EXTRACT(MILLISECOND FROM {time})"
+    return f"CAST({instant} AS DECIMAL(17, 0)) * {_SHIFT_TIME}"
 
 
 def precedes(first: str, second: str) -> str:

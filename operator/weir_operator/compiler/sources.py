@@ -21,22 +21,58 @@ from .shapes import shape
 
 LATE = "weir_time <= CURRENT_WATERMARK(weir_time)"
 ON_TIME = "(CURRENT_WATERMARK(weir_time) IS NULL OR weir_time > CURRENT_WATERMARK(weir_time))"
+_EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 
 
 @dataclass(frozen=True)
 class SourceParts:
-    """What a source brings to a program, each in order; `events_view` is quoted."""
+    """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for.
+
+    `table`: the one that events are read from, unquoted.
+    """
 
     tables: tuple[str, ...]
     inserts: tuple[Insert, ...]
     topics: tuple[Topic, ...]
     checks: tuple[Check, ...]
     events_view: str
+    table: str
+    late_view: str = ""
 
 
-def events_view(name: str) -> str:
+@dataclass(frozen=True)
+class Part:
+    """Which of a resource's sources: its one or main one, or a further one of this name (a DNS label).
+
+    `uses_late`: late events are a view of the program, not records of the late topic. So are those up to the first
+    millisecond of 1970, which a range OVER drops.
+    """
+
+    of: str = ""
+    uses_late: bool = False
+
+    def prefix(self, name: str) -> str:
+        """What the source's tables and views are called, unlike those of other sources of the resource `name`."""
+        return f"{name}_of_{self.of}" if self.of else name
+
+    def group(self, namespace: str, name: str) -> str:
+        """The consumer group; a resource's name has no dot, so that no other resource has it."""
+        return f"weir-{namespace}-{name}" + (f".{self.of}" if self.of else "")
+
+    def insert(self, name: str) -> str:
+        """The name of an insert."""
+        return f"{name}-{self.of}" if self.of else name
+
+    def conditions(self) -> tuple[str, str]:
+        """SQL over the records: on time, late; one of the two is TRUE."""
+        if self.uses_late:
+            return f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
+        return ON_TIME, LATE
+
+
+def events_view(prefix: str) -> str:
     """The quoted name of the view with the readable events that are on time."""
-    return identifier(f"{name}_events")
+    return identifier(f"{prefix}_events")
 
 
 def source_program(
@@ -47,8 +83,9 @@ def source_program(
     required_fields: tuple[str, ...] = (),
     delivery: Delivery = "exactlyOnce",
     path: str = "spec.source",
+    part: Part = Part(),
 ) -> SourceParts:
-    """Everything that reads this source for the StreamJob `name`.
+    """Everything that reads this source for the StreamJob `name`. Dead letters of all its sources share one table.
 
     A record whose field of `required_fields` is missing or null counts as unreadable. Raises SpecError, with field
     paths below `path`, for what this compiler cannot do.
@@ -56,25 +93,36 @@ def source_program(
     fields = _fields(source, required_fields, path)
     record = _format(source, fields, path)
     where = _where(source, fields, path)
-    group = f"weir-{namespace}-{name}"
-    rows = identifier(f"{name}_readable")
-    columns = ",\n  ".join(identifier(field.name) for field in fields)
-    tables = (
-        _records_table(name, group, source, record, fields),
-        f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(name, source, record, fields)}",
-        f"CREATE TEMPORARY VIEW {events_view(name)} AS\nSELECT {columns},\n  weir_time, weir_partition, weir_offset\n"
-        f"FROM (\n{_rows(name, source, record, fields, ON_TIME)}\n) WHERE {where}",
-        *record.suspects(name, f"{group}-dead-letters"),
-        dead_letters.dead_letter_table(name, source, delivery),
-        dead_letters.late_table(name, source, fields, delivery),
+    prefix, group = part.prefix(name), part.group(namespace, name)
+    rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
+    # What is late or not is asked first: so each record is read in one of the two places only.
+    on_time, late = (
+        f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}" for each in part.conditions()
     )
-    inserts = (
-        dead_letters.dead_letter_insert(name),
-        # What is late or not is asked first: so each record is read in one of the two places only.
-        dead_letters.late_insert(name, f"FROM (\n{_rows(name, source, record, fields, LATE)}\n) WHERE {where}", fields),
-    )
+    tables = [
+        _records_table(prefix, group, source, record, fields),
+        f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(prefix, source, record, fields)}",
+        f"CREATE TEMPORARY VIEW {events_view(prefix)} AS\n{_columns(fields)}{on_time}",
+        *record.suspects(prefix, f"{group}-dead-letters"),
+    ]
+    inserts = [dead_letters.dead_letter_insert(part.insert("dead-letters"), name, prefix)]
+    if not part.of:
+        tables.append(dead_letters.dead_letter_table(name, source, delivery))
+    if part.uses_late:
+        tables.append(f"CREATE TEMPORARY VIEW {behind} AS\n{_columns(fields)}{late}")
+    else:
+        tables.append(dead_letters.late_table(name, source, fields, delivery))
+        inserts.append(dead_letters.late_insert(name, late, fields))
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
-    return SourceParts(tables, inserts, _topics(name, source), checks, events_view(name))
+    return SourceParts(
+        tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix), f"{prefix}_records",
+        behind if part.uses_late else "",
+    )  # fmt: skip
+
+
+def _columns(fields: tuple[Field, ...]) -> str:
+    columns = ",\n  ".join(identifier(field.name) for field in fields)
+    return f"SELECT {columns},\n  weir_time, weir_partition, weir_offset\n"
 
 
 def _fields(source: Source, required: tuple[str, ...], path: str) -> tuple[Field, ...]:
@@ -146,8 +194,11 @@ def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, 
     return f"SELECT {columns}, weir_time, {PLACE}\nFROM (\n  {values.query(texts)}\n)\nWHERE {values.readable()}"
 
 
-def _topics(name: str, source: Source) -> tuple[Topic, ...]:
+def _topics(name: str, source: Source, part: Part) -> tuple[Topic, ...]:
     read = () if source.topic is None else (source.topic,)
     servers = source.bootstrap_servers
     sources = tuple(Topic(name=topic, create=True, role="source", bootstrap_servers=servers) for topic in read)
-    return sources + dead_letters.topics(name, source)
+    if part.of:
+        return sources
+    letters = dead_letters.topics(name, source)
+    return sources + (letters[:1] if part.uses_late else letters)

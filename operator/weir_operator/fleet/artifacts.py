@@ -90,7 +90,7 @@ def repository_url(settings: Path | None = None) -> str:
 
 
 def connector_jars(progress: Progress | None = None) -> tuple[Path, ...]:
-    """Flink's Kafka connector, whole in one jar."""
+    """Flink's connectors: Kafka, and HTTP for look-ups."""
     return fetch("connector", progress)
 
 

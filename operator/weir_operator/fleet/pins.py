@@ -13,16 +13,22 @@ from jgo.maven import Dependency, MavenContext, PythonResolver
 from .artifacts import Artifact, Bundle, repository_url
 
 ROOTS: dict[Bundle, tuple[str, ...]] = {
-    "connector": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",),
+    "connector": (
+        "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",
+        "com.getindata:flink-http-connector:0.25.0",
+    ),
     # Not released for every patch of Flink; a plugin with a class loader of its own, so that of the minor version fits.
     "s3": ("org.apache.flink:flink-s3-fs-hadoop:2.2.0",),
     # The broker's own classpath has no logging backend; log4j's must be of its log4j-core's version.
     "broker": ("org.apache.kafka:kafka_2.13:4.1.1", "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3"),
 }
 
+# What is on Flink's own classpath: a second version of it would be the one that is not found when it matters.
+PROVIDED = frozenset({("org.slf4j", "slf4j-api")})
 
-def resolve(roots: tuple[str, ...], repository: Path) -> tuple[Artifact, ...]:
-    """The roots and everything they need at run time, each once, in classpath order."""
+
+def resolve(roots: tuple[str, ...], repository: Path, *, in_flink: bool) -> tuple[Artifact, ...]:
+    """The roots and everything they need at run time (with `in_flink` beside Flink), each once, in classpath order."""
     context = MavenContext(
         resolver=PythonResolver(), repo_cache=repository, remote_repos={"maven": repository_url()}, timeout=60
     )
@@ -32,6 +38,8 @@ def resolve(roots: tuple[str, ...], repository: Path) -> tuple[Artifact, ...]:
         dependency = Dependency(context.project(group, name).at_version(version).artifact())
         inputs, transitive = context.resolver.resolve([dependency])
         for found in (*inputs, *transitive):
+            if in_flink and (found.groupId, found.artifactId) in PROVIDED:
+                continue
             content = found.artifact.resolve().read_bytes()
             pinned[found.groupId, found.artifactId] = Artifact(
                 group=found.groupId,
@@ -46,7 +54,9 @@ def resolve(roots: tuple[str, ...], repository: Path) -> tuple[Artifact, ...]:
 def main() -> None:
     """Rewrite `artifacts.json`, one line a jar, so that a change reads well in review."""
     with TemporaryDirectory() as repository:
-        bundles = {bundle: resolve(roots, Path(repository)) for bundle, roots in ROOTS.items()}
+        bundles = {
+            bundle: resolve(roots, Path(repository), in_flink=bundle != "broker") for bundle, roots in ROOTS.items()
+        }
     parts = []
     for bundle, jars in bundles.items():
         lines = ",\n".join(f"  {json.dumps(jar.document())}" for jar in jars)

@@ -37,6 +37,7 @@ STATELESS: Final = frozenset(
 STATELESS_CONNECTORS: Final = frozenset({"blackhole", "print"})
 """Sinks that write without a writer's or committer's state."""
 
+_TYPE: Final = "stream-exec-"
 _SOURCE: Final = "stream-exec-table-source-scan"
 _SINK: Final = "stream-exec-sink"
 _UNION: Final = "stream-exec-union"
@@ -217,21 +218,36 @@ def _claimed(plan: Plan, node: Node, operators: Sequence[Operator]) -> str | Non
         return None
     own = frozenset(node.row.names)
     before = [frozenset(plan.nodes[number].row.names) for number in node.inputs]
-    return next(
-        (
-            operator.name
-            for operator in operators
-            if own.issuperset(operator.columns) and not any(names.issuperset(operator.columns) for names in before)
-        ),
-        None,
-    )
+    for operator in operators:
+        if not own.issuperset(operator.columns):
+            continue
+        new = not any(names.issuperset(operator.columns) for names in before)
+        fits = new if operator.type is None else node.type == f"{_TYPE}{operator.type}"
+        if fits and (not operator.reads or _tables_read(plan, node) == set(operator.reads)):
+            return operator.name
+    return None
+
+
+def _tables_read(plan: Plan, node: Node) -> set[str]:
+    """The simple names of all tables that the node reads, itself or through others."""
+    found: set[str] = set()
+    waiting = [node.id]
+    while waiting:
+        reached = plan.nodes[waiting.pop()]
+        if reached.type == _SOURCE:
+            found.add(_simple_name(reached))
+        waiting += reached.inputs
+    return found
+
+
+def _simple_name(node: Node) -> str:
+    return node.identifier.rpartition(".")[2].strip("`")
 
 
 def _fallback(node: Node, insert: str, counts: Mapping[str, int]) -> str:
     if node.type not in (_SOURCE, _SINK):
-        return f"{insert}-{node.type.removeprefix('stream-exec-')}"
-    table = node.identifier.rpartition(".")[2].strip("`")
-    name = f"{'source' if node.type == _SOURCE else 'sink'}-{table}"
+        return f"{insert}-{node.type.removeprefix(_TYPE)}"
+    name = f"{'source' if node.type == _SOURCE else 'sink'}-{_simple_name(node)}"
     return f"{name}-{insert}" if name in counts else name
 
 

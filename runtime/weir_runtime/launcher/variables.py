@@ -7,8 +7,8 @@ from typing import Final
 
 from weir_api.launchers import RevisionConfig
 
-# All properties of a Kafka client at once: a table's option for each key of the secret.
-_PROPERTIES: Final = re.compile(r"'properties\.\*' = '\$\{secret:([^:}']+):\*\}'")
+# All properties of a client at once, as in 'properties.*': a table's option for each key of the secret.
+_PROPERTIES: Final = re.compile(r"'([^'*]+)\.\*' = '\$\{secret:([^:}']+):\*\}'")
 _VARIABLE: Final = re.compile(r"\$\{(weir|secret):([^}]*)\}")
 SECRET: Final = "***"
 
@@ -42,10 +42,11 @@ class Variables:
         return text
 
     def _properties(self, match: re.Match[str]) -> str:
-        keys = self._keys(match[1])
+        prefix, name = match[1], match[2]
+        keys = self._keys(name)
         if not keys:
-            raise UnknownVariableError(f"secret '{match[1]}' has no keys: it needs one per Kafka client property")
-        return ", ".join(f"'properties.{_quoted(key)}' = '${{secret:{match[1]}:{key}}}'" for key in keys)
+            raise UnknownVariableError(f"secret '{name}' has no keys: it needs one per '{prefix}.*'")
+        return ", ".join(f"'{prefix}.{_quoted(key)}' = '${{secret:{name}:{key}}}'" for key in keys)
 
     def _replace(self, match: re.Match[str]) -> str:
         if match[1] == "weir":

@@ -22,6 +22,8 @@ spec:
         sql: INSERT INTO b SELECT * FROM a
 """
 
+KNOWN = "Pattern, EnrichmentPipeline, StreamJob"
+
 
 def read(**changes: Any) -> Any:
     """The example with other top-level fields; None takes one away."""
@@ -72,10 +74,10 @@ def test_written_and_read_again_it_is_equal() -> None:
     ("document", "errors"),
     [
         pytest.param([1], ["a resource is a mapping with apiVersion, kind, metadata and spec"], id="list"),
-        pytest.param({}, ["kind: is required: one of Pattern, StreamJob"], id="no-kind"),
+        pytest.param({}, [f"kind: is required: one of {KNOWN}"], id="no-kind"),
         pytest.param({"kind": "Patern"}, ["kind: unknown kind 'Patern', did you mean 'Pattern'?"], id="kind-misspelt"),
-        pytest.param({"kind": "Pod"}, ["kind: unknown kind 'Pod': known are Pattern, StreamJob"], id="kind-of-others"),
-        pytest.param({"kind": 3}, ["kind: unknown kind '3': known are Pattern, StreamJob"], id="kind-a-number"),
+        pytest.param({"kind": "Pod"}, [f"kind: unknown kind 'Pod': known are {KNOWN}"], id="kind-of-others"),
+        pytest.param({"kind": 3}, [f"kind: unknown kind '3': known are {KNOWN}"], id="kind-a-number"),
         pytest.param(
             read(apiVersion="v1"), ["apiVersion: must be weir.dev/v1alpha1, not 'v1'"], id="version-of-something-else"
         ),
@@ -132,6 +134,7 @@ def test_errors_name_file_and_line() -> None:
 def test_the_table_of_kinds() -> None:
     assert {kind.name: (kind.plural, kind.short_name, kind.pipeline) for kind in KINDS.values()} == {
         "Pattern": ("patterns", "pat", True),
+        "EnrichmentPipeline": ("enrichmentpipelines", "enrich", True),
         "StreamJob": ("streamjobs", "sj", False),
     }
     assert KINDS["Pattern"].resource.model_fields["spec"].annotation is PatternSpec

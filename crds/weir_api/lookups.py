@@ -1,0 +1,65 @@
+"""What a pipeline asks for each event: services over HTTP."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from .base import Model, PositiveDuration
+from .blocks import SecretReference
+from .errors import FieldError, suggestion
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+
+
+class HttpLookup(Model):
+    """A service that answers GET with a JSON object whose fields are the side's."""
+
+    url: str = Field(
+        min_length=1,
+        max_length=2048,
+        description="Where to ask; {name} stands for the value of a field of `on`, as in http://sessions/{sessionId}",
+    )
+    secret_ref: SecretReference | None = Field(
+        default=None, description="HTTP headers, one per key of the secret, as in Authorization"
+    )
+    timeout: PositiveDuration = Field(default="1s", description="How long one try may take")
+    retries: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="Further tries after a failed one (network, 429, 5xx), each after a longer wait",
+    )
+    cache: PositiveDuration | None = Field(
+        default=None, description="How long an answer is used again; default: every event asks"
+    )
+    on_error: Literal["null", "deadLetter"] = Field(
+        default="null",
+        description="After the last try: null: the event leaves without the side; deadLetter: it is a dead letter",
+    )
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        """The names in braces, in order, each once."""
+        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.url)))
+
+    def problems(self, path: str, on: Mapping[str, str]) -> Iterator[FieldError]:
+        """What is wrong with it; `on`: the names its URL may and must use, each by the one or the other."""
+        place = f"{path}.url"
+        address = urlsplit(_PLACEHOLDER.sub("x", self.url))
+        if address.scheme not in {"http", "https"} or not address.netloc:
+            yield FieldError(path=place, message=f"'{self.url}' is no http:// or https:// address")
+        if "@" in address.netloc:
+            yield FieldError(path=place, message="has a password in it: put an Authorization header into a secret")
+        if _PLACEHOLDER.search(self.url.split("://", 1)[-1].split("/", 1)[0]):
+            yield FieldError(path=place, message="the host is the same for all events: no placeholder may stand there")
+        known = (*on, *on.values())
+        unknown = [name for name in self.placeholders if name not in known]
+        for name in unknown:
+            message = f"'{{{name}}}' is not one of the fields of on{suggestion(name, known)}"
+            yield FieldError(path=place, message=message)
+        for ours, theirs in on.items():
+            if not unknown and not {ours, theirs} & set(self.placeholders):
+                yield FieldError(path=place, message=f"does not ask for '{theirs}': {{{theirs}}} must stand in it")

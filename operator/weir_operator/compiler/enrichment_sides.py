@@ -1,0 +1,172 @@
+"""As-of joins: what an event's own time knows of a side.
+
+An event-time temporal join holds each event until the watermark of both streams has passed it and then finds the
+newest version of the side that is not newer than the event. It drops nothing that comes behind the watermark, on
+neither side, also when a stream was idle and wakes behind the others: an OVER over both streams would.
+
+A version is what one event of the side said. They come sorted (keeping the newest, as Flink makes versions, would
+forget an older one that comes after a newer one); late ones follow as they come, and count when they are the newest.
+With `merge: latestNonNull` each selected field has versions of its own, those that give it a value. What is expired or
+ended is told from the version, so that state depends neither on `expireAfter` nor on `endWhen`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from weir_api.streamjobs import Operator
+
+from . import enrichment_memories as memories
+from .enrichment_keys import Side
+from .enrichment_rows import TIME, Stage, view
+from .expressions import identifier, interval
+
+_INSTANT = "TIMESTAMP_LTZ(3)"
+
+
+def joined(name: str, side: Side, before: Stage, *, late: bool) -> Stage:
+    """The events of `before` with the side as of their time; without `late`, late ones are left to a look-up."""
+    return _AsOf(name, side, before, late).stage()
+
+
+@dataclass(frozen=True)
+class _Aspect:
+    """Fields of a side that have their versions in common; `says`: SQL, whether an event of the side is one."""
+
+    index: int
+    fields: tuple[str, ...]
+    says: str
+
+    @property
+    def name(self) -> str:
+        """As names of operators may have it."""
+        return re.sub(r"[^a-z0-9]+", "-", self.fields[0].lower()).strip("-") or "field"
+
+
+@dataclass(frozen=True)
+class _AsOf:
+    name: str
+    side: Side
+    before: Stage
+    with_late: bool
+
+    @property
+    def merges(self) -> bool:
+        return self.side.spec.merge == "latestNonNull"
+
+    @cached_property
+    def aspects(self) -> list[_Aspect]:
+        if not self.merges:
+            return [_Aspect(0, self.side.fields, "TRUE")]
+        return [
+            _Aspect(index, (field,), f"{identifier(field)} IS NOT NULL OR {self.side.end_when}")
+            for index, field in enumerate(self.side.fields)
+        ]
+
+    def stage(self) -> Stage:
+        columns = self.before.columns.with_(self.side.column, self.side.row_type)
+        views, operators = [*self._versions(), self._joined()], [*self._operators()]
+        if self.with_late:
+            memory = memories.remembered(self.name, self.side, self.before, self._name("sorted"))
+            views += memory.views
+            operators.append(memory.operator)
+        else:
+            nothing = f"CAST(NULL AS {self.side.row_type}) AS {self.side.column}"
+            rows = f"SELECT {self.before.columns.names}, {nothing}\nFROM {identifier(self.before.late)}"
+            views.append(view(self._name("late"), rows))
+        return Stage(tuple(views), self._name("joined"), self._name("late"), columns, tuple(operators))
+
+    def _operators(self) -> Iterator[Operator]:
+        slug, reads = self.side.slug, self.side.reads
+        yield Operator(name=f"sorted-{slug}", columns=(TIME, "w0$o0"), reads=reads)
+        for aspect in self.aspects:
+            part = f"{slug}-{self._part(aspect)}" if self.merges else slug
+            # The planner names what is computed by number, so that only plain columns can be asked for.
+            fields = aspect.fields if self.merges else ()
+            yield Operator(name=f"newest-{part}", columns=(TIME, *fields), type="deduplicate", reads=reads)
+            yield Operator(name=f"side-{part}", columns=(self.side.key("asked", 0), self._said(aspect)))
+
+    def _part(self, aspect: _Aspect) -> str:
+        alike = [other for other in self.aspects if other.name == aspect.name]
+        return aspect.name if len(alike) == 1 else f"{aspect.name}-{aspect.index}"
+
+    def _name(self, part: str) -> str:
+        return f"{self.name}_{self.side.slug}_{part}"
+
+    def _said(self, aspect: _Aspect) -> str:
+        return f"weir_{self.side.slug}_said_{aspect.index}"
+
+    def _versions(self) -> Iterator[str]:
+        """The side's events, those on time in order, and the newest of each key in each aspect."""
+        keys = self.side.keys_of("sorted")
+        window = f"PARTITION BY {', '.join(keys)} ORDER BY {TIME} RANGE BETWEEN {interval(1)} PRECEDING AND CURRENT ROW"
+        yield view(
+            self._name("sorted"),
+            f"SELECT * FROM (\nSELECT *, COUNT(*) OVER ({window}) AS weir_count\n"
+            f"FROM ({self._keyed(self.side.events)})\n) WHERE weir_count > 0",
+        )
+        columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME])
+        yield view(
+            self._name("said"),
+            f"SELECT {columns} FROM {identifier(self._name('sorted'))}\n"
+            f"UNION ALL SELECT {columns} FROM ({self._keyed(self.side.late)})",
+        )
+        for aspect in self.aspects:
+            yield view(self._name(f"versions_{aspect.index}"), self._newest(aspect))
+
+    def _keyed(self, events: str) -> str:
+        keys = [
+            f"CAST({identifier(field)} AS {self.side.key_kind(field)}) AS {key}"
+            for field, key in zip(self.side.spec.on.values(), self.side.keys_of("sorted"), strict=True)
+        ]
+        fields = [identifier(name) for name in self.side.spec.declared]
+        return f"SELECT {', '.join([*keys, *fields, TIME])} FROM {events}"
+
+    def _newest(self, aspect: _Aspect) -> str:
+        keys, known_keys = self.side.keys_of("sorted"), self.side.keys_of(f"known_{aspect.index}")
+        named = [f"{key} AS {other}" for key, other in zip(keys, known_keys, strict=True)]
+        fields = ", ".join(identifier(field) for field in aspect.fields)
+        said = fields if self.merges else f"CAST(ROW({fields}) AS {self.side.row_type})"
+        columns = [
+            *named,
+            TIME,
+            f"CAST({TIME} AS {_INSTANT}) AS weir_at",
+            f"{self.side.end_when} AS weir_ended",
+            f"{said} AS {self._said(aspect)}",
+        ]
+        number = f"ROW_NUMBER() OVER (PARTITION BY {', '.join(keys)} ORDER BY {TIME} DESC) AS weir_number"
+        kept = ", ".join([*known_keys, TIME, "weir_at", "weir_ended", self._said(aspect)])
+        return (
+            f"SELECT {kept} FROM (\nSELECT {', '.join(columns)}, {number}\n"
+            f"FROM {identifier(self._name('said'))} WHERE {aspect.says}\n) WHERE weir_number = 1"
+        )
+
+    def _joined(self) -> str:
+        """One join for all events: a NULL in a key equals nothing. To part them would make two of all before."""
+        carried = list(self.before.columns.types)
+        joins = []
+        for aspect in self.aspects:
+            other = f"v{aspect.index}"
+            pairs = zip(self.side.keys_of("asked"), self.side.keys_of(f"known_{aspect.index}"), strict=True)
+            same = " AND ".join(f"e.{asked} = {other}.{known_}" for asked, known_ in pairs)
+            versions = identifier(self._name(f"versions_{aspect.index}"))
+            joins.append(f"LEFT JOIN {versions} FOR SYSTEM_TIME AS OF e.{TIME} AS {other} ON {same}")
+        columns = ", ".join(f"e.{name}" for name in (TIME, *carried))
+        lines = "\n".join(joins)
+        asking = self.side.asking(self.before.columns.names, self.before.on_time, TIME)
+        return view(
+            self._name("joined"),
+            f"SELECT {columns},\n  {self._answer()} AS {self.side.column}\nFROM ({asking}) e\n{lines}",
+        )
+
+    def _answer(self) -> str:
+        seen = [self.side.seen(f"v{a.index}.weir_at", f"v{a.index}.weir_ended") for a in self.aspects]
+        if not self.merges:
+            return f"CASE WHEN {seen[0]} THEN v0.{self._said(self.aspects[0])} END"
+        values = [
+            f"CASE WHEN {condition} THEN v{aspect.index}.{self._said(aspect)} END"
+            for aspect, condition in zip(self.aspects, seen, strict=True)
+        ]
+        known_ = " OR ".join(f"({condition})" for condition in seen)
+        return f"CASE WHEN {known_} THEN CAST(ROW({', '.join(values)}) AS {self.side.row_type}) END"

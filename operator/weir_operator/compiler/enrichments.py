@@ -1,0 +1,157 @@
+"""EnrichmentPipeline -> StreamJob. What it means is written in docs/enrichment.md."""
+
+from collections.abc import Iterator, Mapping
+
+from weir_api.blocks import Source
+from weir_api.enrichments import Enrichment, EnrichmentPipelineSpec
+from weir_api.errors import FieldError, SpecError, join
+from weir_api.resources import EnrichmentPipeline
+from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec, Topic
+
+from . import enrichment_duplicates as duplicates
+from . import enrichment_firsts as firsts
+from . import enrichment_outputs as outputs
+from . import enrichment_tails as tails
+from .enrichment_keys import Side, remembered_fields
+from .enrichment_rows import Columns, Stage
+from .enrichment_sides import joined
+from .expressions import ExpressionError, Scope, bound, identifier
+from .lookups import Lookup, settings
+from .sources import Part, SourceParts, source_program
+
+ENRICHED = "enriched"
+
+
+def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:
+    """The job that gives each event its sides and writes it. Pure. Raises SpecError with field paths."""
+    return _Compiler(resource.spec, resource.metadata.namespace, resource.metadata.name).job()
+
+
+class _Compiler:
+    """One resource's compilation; errors of expressions are gathered, so that all are told at once."""
+
+    def __init__(self, spec: EnrichmentPipelineSpec, namespace: str, name: str) -> None:
+        self.spec, self.namespace, self.name = spec, namespace, name
+        self.errors: list[FieldError] = []
+        self.checks: list[Check] = []
+
+    def job(self) -> StreamJobSpec:
+        spec, name = self.spec, self.name
+        source = self._source()
+        streams = {index: self._stream(index, side.stream) for index, side in self._streams()}
+        stage = self._stages(source, streams)
+        lookups = [self._lookup(index, side, stage, source) for index, side in enumerate(spec.enrichments)]
+        asked = tuple(lookup for lookup in lookups if lookup is not None)
+        tail = tails.together(name, stage, asked, spec.flags.first_occurrence)
+        flat = f"{name}_flat"
+        written = outputs.written(spec, identifier(flat))
+        self.errors += written.errors
+        if self.errors:
+            raise SpecError(self.errors)
+        sink = f"{name}_{ENRICHED}"
+        parts = [source, *streams.values()]
+        insert = outputs.output_insert(sink, name, spec, written.value, identifier(flat))
+        program = Program(
+            tables=(
+                *(table for part in parts for table in part.tables),
+                *stage.views,
+                *tail.views,
+                outputs.flat_view(flat, spec, tail.columns, tail.rows, fails=outputs.fails(spec)),
+                outputs.output_table(sink, name, spec),
+            ),
+            inserts=(*(each for part in parts for each in part.inserts), Insert(name=ENRICHED, sql=insert)),
+            settings={"table.local-time-zone": "UTC", **settings(asked)},
+            operators=(*stage.operators, *tail.operators),
+            checks=(
+                *(check for part in parts for check in part.checks),
+                *stage.checks,
+                *self.checks,
+                *written.checks,
+            ),
+            topics=_each_once([*(topic for part in parts for topic in part.topics), *outputs.topics(name, spec)]),
+        )
+        return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
+
+    def _streams(self) -> Iterator[tuple[int, Enrichment]]:
+        """The sides that are streams, with their index in the spec."""
+        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
+
+    def _source(self) -> SourceParts:
+        part = Part(uses_late=True)
+        return source_program(self.namespace, self.name, self.spec.source, delivery=self.spec.delivery, part=part)
+
+    def _stream(self, index: int, stream: Source | None) -> SourceParts:
+        side = self.spec.enrichments[index]
+        assert stream is not None
+        return source_program(
+            self.namespace,
+            self.name,
+            stream,
+            required_fields=tuple(side.on.values()),
+            delivery=self.spec.delivery,
+            path=join("spec.enrichments", index, "stream"),
+            part=Part(of=side.slug, uses_late=True),
+        )
+
+    def _stages(self, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
+        """From the events of the source to events with all their sides, on time and late."""
+        name, spec = self.name, self.spec
+        stage = duplicates.events(name, Columns(spec.source.fields), source.events_view, source.late_view)
+        if spec.deduplicate is not None:
+            stage = stage.then(duplicates.deduplicated(name, spec.deduplicate, stage))
+        if spec.flags.first_occurrence is not None:
+            stage = stage.then(firsts.candidates(name, spec.flags.first_occurrence, stage))
+        for index, side in self._streams():
+            stage = stage.then(self._side(index, side, stage, source, streams[index]))
+        return stage
+
+    def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
+        path = join("spec.enrichments", index)
+        fields = Scope(columns={name: identifier(name) for name in spec.declared})
+        end_when, checks = "FALSE", []
+        if spec.end_when is not None:
+            condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
+            checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
+            end_when = f"({condition}) IS TRUE"
+        keys = tuple(self._bound(ours, before.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
+        side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
+        stage = joined(self.name, side, before, late=spec.or_else is None)
+        return Stage(stage.views, stage.on_time, stage.late, stage.columns, stage.operators, tuple(checks))
+
+    def _key_check(self, path: str, ours: str, theirs: str, source: SourceParts, stream: SourceParts) -> Check:
+        """Whether the two can be compared at all."""
+        scope = Scope(columns={name: f"{source.events_view}.{identifier(name)}" for name in self.spec.source.fields})
+        expression = f"({self._bound(ours, scope, '')}) = {stream.events_view}.{identifier(theirs)}"
+        views = f"{source.events_view}, {stream.events_view}"
+        return Check(path=join(path, "on", ours), expression=expression, scope=views, condition=True)
+
+    def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup | None:
+        """What a side asks of a service, over the columns that events have behind the last stage."""
+        if spec.lookup is None:
+            return None
+        path, when = join("spec.enrichments", index), None
+        keys = tuple(self._bound(ours, stage.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        if spec.lookup_when is not None:
+            place = f"{path}.lookupWhen"
+            when = self._bound(spec.lookup_when, stage.columns.scope, place)
+            condition = self._bound(spec.lookup_when, self._fields(), "")
+            self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
+        fields = remembered_fields(spec) if spec.stream is not None else spec.select
+        return Lookup(spec, spec.lookup, keys, when, fields)
+
+    def _fields(self) -> Scope:
+        return Scope(columns={name: identifier(name) for name in self.spec.source.fields})
+
+    def _bound(self, expression: str, scope: Scope, path: str) -> str:
+        try:
+            return bound(expression, scope)
+        except ExpressionError as error:
+            if path:
+                self.errors.append(FieldError(path=path, message=str(error)))
+            return "NULL"
+
+
+def _each_once(topics: list[Topic]) -> tuple[Topic, ...]:
+    """One entry for a topic that several streams read."""
+    return tuple({(topic.name, topic.bootstrap_servers): topic for topic in reversed(topics)}.values())[::-1]

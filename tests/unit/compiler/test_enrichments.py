@@ -1,0 +1,130 @@
+"""From an EnrichmentPipeline to a program: parts and their names, which errors, what changes with what."""
+
+from typing import Any
+
+import pytest
+
+from weir_api.errors import SpecError
+from weir_api.resources import parse
+from weir_api.streamjobs import Program
+from weir_operator.compiler import compile_resource
+
+LOGIN: dict[str, Any] = {
+    "name": "login",
+    "stream": {"topic": "logins", "fields": {"id": "STRING", "country": "STRING"}},
+    "on": {"session": "id"},
+    "select": ["country"],
+}
+USER: dict[str, Any] = {
+    "name": "aUser",
+    "stream": {"topic": "users", "fields": {"id": "STRING", "born": "INT"}},
+    "on": {"who": "id"},
+    "select": ["born"],
+    "merge": "latestNonNull",
+}
+
+
+def program(**spec: Any) -> Program:
+    default = {
+        "source": {"topic": "wallet", "fields": {"id": "STRING", "who": "STRING", "session": "STRING"}},
+        "enrichments": [LOGIN, USER],
+        "sink": {"topic": "enriched"},
+    }
+    document = {
+        "apiVersion": "weir.dev/v1alpha1", "kind": "EnrichmentPipeline", "metadata": {"name": "money"},
+        "spec": {**default, **spec},
+    }  # fmt: skip
+    return compile_resource(parse(document)).program
+
+
+def made(program: Program) -> list[str]:
+    """What the statements make, in order."""
+    return [statement.split("`")[1] for statement in program.tables]
+
+
+def test_sources_do_not_share_names() -> None:
+    compiled = program()
+    assert len(set(made(compiled))) == len(made(compiled))
+    assert [insert.name for insert in compiled.inserts] == [
+        "dead-letters", "dead-letters-login", "dead-letters-auser", "enriched",
+    ]  # fmt: skip
+    groups = [part.split("'")[0] for part in "".join(compiled.tables).split("'properties.group.id' = '")[1:]]
+    assert sorted(groups) == [
+        "weir-default-money", "weir-default-money-dead-letters",
+        "weir-default-money.auser", "weir-default-money.auser-dead-letters",
+        "weir-default-money.login", "weir-default-money.login-dead-letters",
+    ]  # fmt: skip
+
+
+def test_topics_stand_once() -> None:
+    topics = program(enrichments=[LOGIN, {**USER, "stream": {**USER["stream"], "topic": "logins"}}]).topics
+    assert [(topic.name, topic.role) for topic in topics] == [
+        ("wallet", "source"), ("money.dead-letters", "deadLetters"), ("logins", "source"), ("enriched", "sink"),
+    ]  # fmt: skip
+
+
+def test_a_side_in_another_kafka_leaves_its_letters_in_that_of_the_source() -> None:
+    stream = {**LOGIN["stream"], "bootstrapServers": "other:9092"}
+    compiled = program(enrichments=[{**LOGIN, "stream": stream}])
+    letters = [table for table in compiled.tables if "_dead_letters`" in table.split("(")[0]]
+    assert len(letters) == 1
+    assert "other:9092" not in letters[0]
+    assert {topic.name: topic.bootstrap_servers for topic in compiled.topics}["logins"] == "other:9092"
+
+
+def test_each_operator_has_a_name() -> None:
+    compiled = program(
+        deduplicate={"by": ["id"], "within": "1m"}, flags={"firstOccurrence": {"per": ["who"]}}
+    )  # fmt: skip
+    assert [operator.name for operator in compiled.operators] == [
+        "duplicates", "late-duplicates", "late-and-known", "first-occurrence",
+        "sorted-login", "newest-login", "side-login", "late-side-login",
+        "sorted-auser", "newest-auser-born", "side-auser-born", "late-side-auser",
+        "first-of-all",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "message"),
+    [
+        pytest.param({"output": {"a": {"b": "login.contry"}}}, "spec.output.a.b",
+                     "field 'contry' of 'login' not found, did you mean 'country'?", id="output"),
+        pytest.param({"enrichments": [{**LOGIN, "on": {"session;": "id"}}]}, "spec.enrichments[0].on['session;']",
+                     "has a ';': only one expression may stand here, no further statement", id="on"),
+        pytest.param({"enrichments": [{**LOGIN, "endWhen": "country = 'x"}]}, "spec.enrichments[0].endWhen",
+                     "has a ' that is not closed", id="endWhen"),
+        pytest.param({"enrichments": [{**LOGIN, "stream": {**LOGIN["stream"], "format": "avro"}}]},
+                     "spec.enrichments[0].stream.format", "avro cannot be read yet: use json or csv", id="stream"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_place(spec: dict[str, Any], path: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        program(**spec)
+    assert [(error.path, error.message) for error in caught.value.errors] == [(path, message)]
+
+
+def test_every_expression_is_checked_where_it_stands() -> None:
+    checks = {
+        check.path: check
+        for check in program(
+            enrichments=[{**LOGIN, "endWhen": "country = 'none'"}], output={"a": {"b": "login.country"}}
+        ).checks
+    }
+    assert checks["spec.output.a.b"].expression == "`login.country`"
+    assert checks["spec.output.a.b"].scope == "`money_flat`"
+    assert checks["spec.enrichments[0].endWhen"].scope == "`money_of_login_events`"
+    assert checks["spec.enrichments[0].endWhen"].condition
+    assert (
+        checks["spec.enrichments[0].on.session"].expression
+        == "(`money_events`.`session`) = `money_of_login_events`.`id`"
+    )
+
+
+def test_the_output_is_a_tree() -> None:
+    insert = program(output={"a": {"b": "id", "it''s": "who"}}).inserts[-1].sql
+    assert "JSON_OBJECT(KEY 'a' VALUE JSON_OBJECT(KEY 'b' VALUE `id`, KEY 'it''''s' VALUE `who` NULL ON NULL)" in insert
+
+
+def test_without_output_all_stand_flat() -> None:
+    insert = program(enrichments=[LOGIN]).inserts[-1].sql
+    assert "KEY 'id' VALUE `id`, KEY 'who' VALUE `who`, KEY 'session' VALUE `session`, KEY 'country'" in insert
