@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unit.chart.rendering import CHART, helm
+from weir_api.resources import KINDS
 
 from . import kubectl
 
@@ -37,7 +38,8 @@ class Release:
         """The release and what an uninstall keeps."""
         self._helm("uninstall", self.name, "--wait", "--ignore-not-found")
         kubectl.run("delete", "namespace", self.namespace, "--ignore-not-found", deadline=300)
-        kubectl.run("delete", "crd", "patterns.weir.dev", "streamjobs.weir.dev", "--ignore-not-found")
+        definitions = [f"{kind.plural}.weir.dev" for kind in KINDS.values()]
+        kubectl.run("delete", "crd", *definitions, "--ignore-not-found")
 
     def _helm(self, *arguments: str) -> None:
         command = [str(helm()), *arguments, "--namespace", self.namespace]
