@@ -88,6 +88,7 @@ def test_nothing_is_lost_or_doubled_whatever_changes_and_dies(stage: Stage) -> N
     visits.write(documents.visits(FIRST))
     visits.await_running()
     load.start()
+    stage.await_read(load.calm(FIRST.within))  # only with a watermark is anything late
     load.tell(FIRST)
     load.run_for(4)
 
