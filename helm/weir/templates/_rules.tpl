@@ -1,6 +1,6 @@
 {{/*
 What the operator may do where it looks after resources, one rule for each use. It has no access to Secrets: pods mount
-what a program names. Deployments, Services, ConfigMaps and Jobs it patches by server-side apply.
+what a program names. Deployments, Services and ConfigMaps it patches by server-side apply.
 */}}
 {{- define "weir.operatorRules" -}}
 # Reading what users write, and finalizers.
@@ -21,7 +21,7 @@ what a program names. Deployments, Services, ConfigMaps and Jobs it patches by s
 # JobManagers and TaskManagers.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list, watch, create, patch, delete]
+  verbs: [list, create, patch, delete]
 # The way to a revision.
 - apiGroups: [""]
   resources: [services]
@@ -37,7 +37,7 @@ what a program names. Deployments, Services, ConfigMaps and Jobs it patches by s
 # State jobs: list, prune and clear what a StreamJob keeps.
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, create, patch, delete]
+  verbs: [get, create, delete]
 - apiGroups: [""]
   resources: [events]
   verbs: [create]
