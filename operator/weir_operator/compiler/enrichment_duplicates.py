@@ -89,9 +89,14 @@ class _Deduplication:
         )
         same = " AND ".join(f"l.{a} = s.{b}" for a, b in zip(self.keys(prefix), self.keys("weir_by_"), strict=True))
         ordered = "ARRAY_SORT(ARRAY_DISTINCT(weir_positions))"
-        before = f"{ordered}[ARRAY_POSITION({ordered}, {POSITION}) - 1]"
-        has_before = f"{ordered}[1] < {POSITION}"
+        place = f"ARRAY_POSITION({ordered}, {POSITION})"
         reach = first_position(f"{TIME} - {interval(self.within - 1)}")
+        end = first_position(f"{TIME} + {interval(self.within)}")
+        # The one after it has left already: with several threads, copies come in any order.
+        near = (
+            f"CASE WHEN {ordered}[1] < {POSITION} AND {ordered}[{place} - 1] >= {reach} THEN TRUE"
+            f" ELSE COALESCE({ordered}[{place} + 1] < {end}, FALSE) END"
+        )
         return (
             view(late, self.keyed(self.before.late, prefix, f"PROCTIME() AS {NOW}")),
             view(
@@ -99,7 +104,7 @@ class _Deduplication:
                 f"SELECT {keys}, {TIME}, {POSITION}, {EVENT} FROM (\n"
                 f"SELECT {keys}, {TIME}, {POSITION}, {EVENT}, ARRAY_AGG({POSITION}) OVER ({window}) AS weir_positions\n"
                 f"FROM {identifier(late)})\n"
-                f"WHERE NOT (CASE WHEN {has_before} THEN {before} >= {reach} ELSE FALSE END)",
+                f"WHERE NOT ({near})",
             ),
             view(
                 f"{self.name}_distinct_late",

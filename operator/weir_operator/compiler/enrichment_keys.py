@@ -67,6 +67,19 @@ class Side:
             conditions.append(f"{EVENT}.{TIME} < {at} + {interval(milliseconds(self.spec.expire_after))}")
         return " AND ".join(conditions)
 
+    def says(self, field: str) -> str:
+        """SQL over an event of the side: whether it tells the field's value, or ends what is known of it."""
+        return f"{identifier(field)} IS NOT NULL OR {self.end_when}"
+
+    def last(self, field: str) -> str:
+        """The column with the place of the last event of its millisecond that says something of the field."""
+        return f"weir_last_{self.spec.remembered.index(field) if field else 0}"
+
+    @property
+    def told(self) -> dict[str, str]:
+        """For every field that could be selected: that column, and whether an event says something of it."""
+        return {self.last(field): self.says(field) for field in self.spec.remembered}
+
     def key(self, part: str, index: int) -> str:
         """The column of a key, called differently wherever operators must be told apart by it."""
         return f"weir_{self.slug}_{part}_{index}"

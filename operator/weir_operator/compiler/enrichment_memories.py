@@ -14,6 +14,7 @@ from weir_api.streamjobs import Operator
 from .enrichment_keys import Side
 from .enrichment_rows import EVENT, NOW, TIME, Stage, view
 from .expressions import identifier
+from .matchings import POSITION
 
 _INSTANT = "TIMESTAMP_LTZ(3)"
 _AT, _ENDED_AT, _MASK = "weir_at", "weir_ended_at", "weir_mask"
@@ -76,7 +77,8 @@ class _Memory:
         """Each field's newest value and its time, and when an event ended the side: with all that came up to then."""
         yield _Fact(_ENDED_AT, _INSTANT, f"CASE WHEN {self.side.end_when} THEN CAST({TIME} AS {_INSTANT}) END")
         for index, field in enumerate(self.side.fields):
-            says = f"NOT {self.side.end_when} AND {identifier(field)} IS NOT NULL"
+            last = f"{POSITION} = {self.side.last(field)}"
+            says = f"NOT {self.side.end_when} AND {identifier(field)} IS NOT NULL AND {last}"
             value, at = identifier(field), f"CAST({TIME} AS {_INSTANT})"
             yield _Fact(f"weir_value_{index}", self.side.kind(field), f"CASE WHEN {says} THEN {value} END")
             yield _Fact(f"weir_value_at_{index}", _INSTANT, f"CASE WHEN {says} THEN {at} END")

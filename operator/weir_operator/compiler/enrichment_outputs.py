@@ -168,8 +168,9 @@ def _dead_letter(spec: EnrichmentPipelineSpec) -> str:
         [f"KEY {text(name)} VALUE {_writable(kind, identifier(name))}" for name, kind in spec.source.fields.items()]
     )
     topic = "CAST(NULL AS STRING)" if spec.source.topic is None else text(spec.source.topic)
+    # An object within an object would not be text: CONCAT makes it some.
     parts = {
         "topic": topic, "partition": PARTITION, "offset": OFFSET, "timestamp": TIME, "reason": FAILURE,
-        "raw": f"TO_BASE64({event})", "text": f"CAST({event} AS STRING)",
+        "raw": f"TO_BASE64({event})", "text": f"CONCAT({event}, '')",
     }  # fmt: skip
     return _json_object([f"KEY {text(name)} VALUE {sql}" for name, sql in parts.items()])

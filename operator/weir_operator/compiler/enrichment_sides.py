@@ -21,6 +21,7 @@ from . import enrichment_memories as memories
 from .enrichment_keys import Side
 from .enrichment_rows import TIME, Stage, view
 from .expressions import identifier, interval
+from .matchings import POSITION, position
 
 _INSTANT = "TIMESTAMP_LTZ(3)"
 
@@ -60,7 +61,7 @@ class _AsOf:
         if not self.merges:
             return [_Aspect(0, self.side.fields, "TRUE")]
         return [
-            _Aspect(index, (field,), f"{identifier(field)} IS NOT NULL OR {self.side.end_when}")
+            _Aspect(index, (field,), f"({self.side.says(field)}) AND {POSITION} = {self.side.last(field)}")
             for index, field in enumerate(self.side.fields)
         ]
 
@@ -85,7 +86,10 @@ class _AsOf:
             # The planner names what is computed by number, so that only plain columns can be asked for.
             fields = aspect.fields if self.merges else ()
             yield Operator(name=f"newest-{part}", columns=(TIME, *fields), type="deduplicate", reads=reads)
-            yield Operator(name=f"side-{part}", columns=(self.side.key("asked", 0), self._said(aspect)))
+            if self.merges:
+                yield Operator(name=f"side-{part}", columns=(self.side.key("asked", 0), self._said(aspect)))
+            else:
+                yield Operator(name=f"side-{part}", columns=(self.side.key("asked", 0),), type="temporal-join")
 
     def _part(self, aspect: _Aspect) -> str:
         alike = [other for other in self.aspects if other.name == aspect.name]
@@ -100,17 +104,22 @@ class _AsOf:
     def _versions(self) -> Iterator[str]:
         """The side's events, those on time in order, and the newest of each key in each aspect."""
         keys = self.side.keys_of("sorted")
-        window = f"PARTITION BY {', '.join(keys)} ORDER BY {TIME} RANGE BETWEEN {interval(1)} PRECEDING AND CURRENT ROW"
+        window = f"PARTITION BY {', '.join(keys)} ORDER BY {TIME} RANGE BETWEEN {interval(0)} PRECEDING AND CURRENT ROW"
+        # Rows of the same key come in any order when several threads work: the place tells the last of a millisecond.
+        told = self.side.told if self.merges else {self.side.last(""): "TRUE"}
+        lasts = ", ".join(f"MAX(CASE WHEN {says} THEN {POSITION} END) OVER w AS {last}" for last, says in told.items())
+        kept = "" if self.merges else f"\nWHERE {POSITION} = {self.side.last('')}"
         yield view(
             self._name("sorted"),
-            f"SELECT * FROM (\nSELECT *, COUNT(*) OVER ({window}) AS weir_count\n"
-            f"FROM ({self._keyed(self.side.events)})\n) WHERE weir_count > 0",
+            f"SELECT * FROM (\nSELECT *, {lasts}\nFROM ({self._keyed(self.side.events)})\n"
+            f"WINDOW w AS ({window})\n){kept}",
         )
-        columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME])
+        columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME, POSITION])
+        late = "".join(f", {POSITION} AS {last}" for last in told)
         yield view(
             self._name("said"),
-            f"SELECT {columns} FROM {identifier(self._name('sorted'))}\n"
-            f"UNION ALL SELECT {columns} FROM ({self._keyed(self.side.late)})",
+            f"SELECT {', '.join([columns, *told])} FROM {identifier(self._name('sorted'))}\n"
+            f"UNION ALL SELECT {columns}{late} FROM ({self._keyed(self.side.late)})",
         )
         for aspect in self.aspects:
             yield view(self._name(f"versions_{aspect.index}"), self._newest(aspect))
@@ -121,7 +130,7 @@ class _AsOf:
             for field, key in zip(self.side.spec.on.values(), self.side.keys_of("sorted"), strict=True)
         ]
         fields = [identifier(name) for name in self.side.spec.declared]
-        return f"SELECT {', '.join([*keys, *fields, TIME])} FROM {events}"
+        return f"SELECT {', '.join([*keys, *fields, TIME])}, {position()} AS {POSITION} FROM {events}"
 
     def _newest(self, aspect: _Aspect) -> str:
         keys, known_keys = self.side.keys_of("sorted"), self.side.keys_of(f"known_{aspect.index}")

@@ -31,45 +31,36 @@ class Tail:
 
 def together(name: str, stage: Stage, lookups: Sequence[Lookup], per: FirstOccurrence | None) -> Tail:
     """All events of the last stage, on time and late, in one view."""
-    columns, settled = stage.columns, f"{name}_settled"
-    if not lookups and per is None:
-        names = columns.names
-        rows = (
-            f"SELECT {names} FROM {identifier(stage.on_time)}\nUNION ALL SELECT {names} FROM {identifier(stage.late)}"
-        )
-        return Tail((view(f"{name}_every", rows),), f"{name}_every", columns, ())
-    views = [_settled(settled, stage, lookups, per)]
-    final = columns
-    for lookup in lookups:
-        if lookup.column not in final.types:
-            final = final.with_(lookup.column, lookup.row_type)
-    possible, asking = _possible(name, stage, lookups, settled)
-    views += asking.views
-    direct = f"NOT {_ASKS}"
-    operators = list(asking.operators)
-    failing = f", {FAILURE}" if lookups else ""
-    answered = f"SELECT {final.names}{failing} FROM ({possible})"
-    nothing = _nothing(final, columns) + (f", CAST(NULL AS STRING) AS {FAILURE}" if lookups else "")
-    passing = f"SELECT {columns.names}{nothing} FROM {identifier(settled)} WHERE {direct}"
-    if per is None:
-        every = f"{answered}\nUNION ALL SELECT {final.names}{failing} FROM ({passing})"
-        return Tail((*views, view(f"{name}_every", every)), f"{name}_every", final, tuple(operators))
-    carried = final.with_(FAILURE, "STRING") if lookups else final
-    candidates = f"{answered}\nUNION ALL SELECT {carried.names} FROM ({passing} AND {FIRST})"
-    more, judged, operator = firsts.judged(name, per, carried, candidates)
-    every = (
-        f"SELECT {carried.names} FROM {identifier(judged)}\n"
-        f"UNION ALL SELECT {carried.names} FROM ({passing} AND NOT {FIRST})"
-    )
-    return Tail((*views, *more, view(f"{name}_every", every)), f"{name}_every", final, (*operators, operator))
-
-
-def _settled(name: str, stage: Stage, lookups: Sequence[Lookup], per: FirstOccurrence | None) -> str:
-    """The events on time, and whether each asks anybody."""
-    others = ", ".join(column for column in stage.columns.types if column != FIRST)
+    columns, settled, late = stage.columns, f"{name}_settled", f"{name}_settled_late"
     needs = " OR ".join(f"({lookup.needs('FALSE')})" for lookup in lookups) or "FALSE"
-    flags = [f"{once(needs)} AS {_ASKS}"] + ([f"{once(FIRST)} AS {FIRST}"] if per is not None else [])
-    return view(name, f"SELECT {others}, {', '.join(flags)}\nFROM {identifier(stage.on_time)}")
+    views = [
+        _walled(settled, stage.on_time, columns, needs),
+        _walled(late, stage.late, columns, "TRUE"),
+    ]
+    answered = _answered(name, columns, lookups, settled, late)
+    final, names = answered.columns, answered.columns.names
+    passing = f"SELECT {columns.names}{_nothing(final, columns)} FROM {identifier(settled)} WHERE NOT {_ASKS}"
+    if per is None:
+        every = f"SELECT {names} FROM ({answered.query})\nUNION ALL SELECT {names} FROM ({passing})"
+        rows = view(f"{name}_every", every)
+        return Tail((*views, *answered.views, rows), f"{name}_every", final, answered.operators)
+    candidates = f"{answered.query}\nUNION ALL SELECT {names} FROM ({passing} AND {FIRST})"
+    more, judged, operator = firsts.judged(name, per, final, candidates)
+    every = f"SELECT {names} FROM {identifier(judged)}\nUNION ALL SELECT {names} FROM ({passing} AND NOT {FIRST})"
+    rows = view(f"{name}_every", every)
+    return Tail((*views, *answered.views, *more, rows), f"{name}_every", final, (*answered.operators, operator))
+
+
+def _walled(name: str, rows: str, columns: Columns, asks: str) -> str:
+    """The events as one ROW that is worked out once, taken apart again, and whether each asks anybody.
+
+    Nothing is pushed through it: no condition, and no field that nobody reads is taken out of joins before.
+    """
+    types = {**columns.types, _ASKS: "BOOLEAN"}
+    declared = ", ".join(f"{column} {kind}" for column, kind in types.items())
+    row = once(f"CAST(ROW({columns.names}, {asks}) AS ROW<{declared}>)")
+    fields = ", ".join(f"weir_row.{column} AS {column}" for column in types)
+    return view(name, f"SELECT {fields}\nFROM (SELECT {row} AS weir_row FROM {identifier(rows)})")
 
 
 def _nothing(final: Columns, columns: Columns) -> str:
@@ -78,29 +69,33 @@ def _nothing(final: Columns, columns: Columns) -> str:
 
 
 @dataclass(frozen=True)
-class _Asking:
-    views: tuple[str, ...]
-    operators: tuple[Operator, ...]
+class _Answered:
+    """A query of late events and those that ask, each with what it was told."""
+
+    query: str
+    columns: Columns
+    views: tuple[str, ...] = ()
+    operators: tuple[Operator, ...] = ()
 
 
-def _possible(name: str, stage: Stage, lookups: Sequence[Lookup], settled: str) -> tuple[str, _Asking]:
-    """A query of late events and those that ask, answered."""
-    names = stage.columns.names
+def _answered(name: str, columns: Columns, lookups: Sequence[Lookup], settled: str, late: str) -> _Answered:
     if not lookups:
-        return f"SELECT {names} FROM {identifier(stage.late)}", _Asking((), ())
-    rows = f"{name}_asking"
+        return _Answered(f"SELECT {columns.names} FROM {identifier(late)}", columns)
+    rows, names = f"{name}_asking", columns.names
+    columns = columns.with_(FAILURE, "STRING")
     failure = f"CAST(NULL AS STRING) AS {FAILURE}"
     views = [
         view(
             rows,
             f"SELECT {names}, FALSE AS {IS_LATE}, {failure} FROM {identifier(settled)} WHERE {_ASKS}\n"
-            f"UNION ALL SELECT {names}, TRUE AS {IS_LATE}, {failure} FROM {identifier(stage.late)}",
+            f"UNION ALL SELECT {names}, TRUE AS {IS_LATE}, {failure} FROM {identifier(late)}",
         )
     ]
-    operators, columns = [], stage.columns
+    operators = []
     for lookup in lookups:
         answer = asked(name, lookup, rows, columns)
         views += answer.views
         operators.append(answer.operator)
         rows, columns = answer.rows, answer.columns
-    return f"SELECT {columns.names}, {FAILURE} FROM {identifier(rows)}", _Asking(tuple(views), tuple(operators))
+    query = f"SELECT {columns.names} FROM {identifier(rows)}"
+    return _Answered(query, columns, tuple(views), tuple(operators))

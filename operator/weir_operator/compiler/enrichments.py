@@ -20,6 +20,8 @@ from .lookups import Lookup, settings
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
+# A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
+_NEVER = "(EXTRACT(YEAR FROM weir_time) < 0)"
 
 
 def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:
@@ -108,7 +110,7 @@ class _Compiler:
     def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
         path = join("spec.enrichments", index)
         fields = Scope(columns={name: identifier(name) for name in spec.declared})
-        end_when, checks = "FALSE", []
+        end_when, checks = _NEVER, []
         if spec.end_when is not None:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))

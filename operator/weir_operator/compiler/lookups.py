@@ -25,6 +25,7 @@ _THREADS = 64  # requests at a time
 _WAITING = 640  # events at a time, per join: Flink waits no longer than the time that so many may take
 _FIRST_WAIT, _LONGEST_WAIT = 100, 10_000  # ms between tries, doubling
 _CACHED_ROWS = 100_000
+_UNKNOWN = 404  # the service knows nothing of the key
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Answered:
-    """Views that end in `rows`: the events with the look-up's column, IS_LATE and FAILURE."""
+    """Statements that end in the view `rows`: the events with the look-up's column; IS_LATE goes with them."""
 
     views: tuple[str, ...]
     rows: str
@@ -77,11 +78,11 @@ def asked(name: str, lookup: Lookup, rows: str, columns: Columns) -> Answered:
         for sql, key in zip(lookup.keys, keys, strict=True)
     ]
     needs = f"{lookup.needs(IS_LATE)} AS weir_needs"
-    carried = f"{columns.names}, {IS_LATE}, {FAILURE}"
+    carried = f"{columns.names}, {IS_LATE}"
     asking_view = view(
         asking, f"SELECT {carried}, {needs},\n  {', '.join(values)}, PROCTIME() AS {NOW}\nFROM {identifier(rows)}"
     )
-    others = ", ".join(f"a.{column}" for column in columns.types if column != lookup.column)
+    others = ", ".join(f"a.{column}" for column in columns.types if column not in {lookup.column, FAILURE})
     answer = ", ".join(f"l.{identifier(field)}" for field in lookup.fields)
     before = f"a.{lookup.column}" if lookup.column in columns.types else f"CAST(NULL AS {lookup.row_type})"
     side = f"CASE WHEN a.weir_needs THEN CAST(ROW({answer}) AS {lookup.row_type}) ELSE {before} END"
@@ -144,7 +145,9 @@ def _failure(lookup: Lookup) -> str:
         return f"a.{FAILURE}"
     why = text(f"the look-up of '{lookup.spec.name}' failed: ")
     status = "CASE WHEN l.weir_status > 0 THEN ' ' || CAST(l.weir_status AS STRING) ELSE '' END"
-    failed = f"CASE WHEN a.weir_needs AND l.weir_state <> 'SUCCESS' THEN {why} || l.weir_state || {status} END"
+    # The connector calls an ignored answer a failure too.
+    is_failure = f"l.weir_state <> 'SUCCESS' AND COALESCE(l.weir_status, 0) <> {_UNKNOWN}"
+    failed = f"CASE WHEN a.weir_needs AND {is_failure} THEN {why} || l.weir_state || {status} END"
     return f"COALESCE(a.{FAILURE}, {failed})"
 
 
@@ -167,7 +170,7 @@ def _options(lookup: Lookup) -> dict[str, str]:
         f"{_HTTP}.request.thread-pool.size": str(_THREADS),
         f"{_HTTP}.http-version": "HTTP_1_1",
         f"{_HTTP}.success-codes": "2XX",
-        f"{_HTTP}.ignored-response-codes": "404",
+        f"{_HTTP}.ignored-response-codes": str(_UNKNOWN),
         f"{_HTTP}.retry-codes": "429,5XX",
         f"{_HTTP}.continue-on-error": "true",
         "lookup.max-retries": str(http.retries),

@@ -1,5 +1,6 @@
 """Every case of cases.yaml in one running job, as the launcher runs it, on real Flink and Kafka."""
 
+import copy
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from weir_api.launchers import RevisionConfig
 from weir_api.resources import parse
 from weir_operator.compiler import compile_resource
 from weir_operator.fleet import artifacts, streams, topics
+
+from . import services
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -48,6 +51,17 @@ MONEY: dict[str, Any] = {
                 "expireAfter": "1h",
             },
             {
+                "name": "looked",
+                "stream": {
+                    "topic": "session-events",
+                    "fields": {"id": "STRING", "country": "STRING", "at": "BIGINT"},
+                    "timestamp": TIMESTAMP,
+                },
+                "on": {"session": "id"},
+                "select": ["country"],
+                "expireAfter": "1h",
+            },
+            {
                 "name": "user",
                 "stream": {
                     "topic": "user-events",
@@ -65,6 +79,7 @@ MONEY: dict[str, Any] = {
             "money": {"id": "id"},
             "user": {"birthYear": "user.birthYear", "country": "user.country"},
             "session": "login.country",
+            "asked": "looked.country",
             "first": "firstOccurrence",
         },
         "sink": {"topic": "enriched"},
@@ -113,10 +128,21 @@ def seen(servers: str) -> list[streams.Record]:
 
 
 @pytest.fixture(scope="module")
-def written(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Sequence[streams.Record]:
+def service() -> Iterator[services.Service]:
+    """What knows every session: its country is UK."""
+    with services.serving() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def written(
+    kafka: str, service: services.Service, tmp_path_factory: pytest.TempPathFactory
+) -> Sequence[streams.Record]:
     """What the pipeline wrote for all cases."""
     directory = tmp_path_factory.mktemp("enrichment")
-    job = compile_resource(parse(MONEY))
+    document = copy.deepcopy(MONEY)
+    document["spec"]["enrichments"][1]["orElse"] = {"http": {"url": f"{service.url}/sessions/{{session}}"}}
+    job = compile_resource(parse(document))
     topics.ensure_topics(kafka, job.program.topics)
     config = RevisionConfig(
         namespace="default", name="money", revision="r1", program=job.program, runtime=job.runtime,
@@ -174,7 +200,8 @@ def test_case(case: Mapping[str, Any], written: Sequence[streams.Record]) -> Non
     for value in own:
         wanted = case["output"][value["money"]["id"]]
         if isinstance(wanted, Mapping):
-            found = {**value, "user": [value["user"]["birthYear"], value["user"]["country"]]}
+            asked = value["asked"] and value["asked"].split()[0]
+            found = {**value, "user": [value["user"]["birthYear"], value["user"]["country"]], "asked": asked}
             assert {name: found[name] for name in wanted} == wanted
 
 
