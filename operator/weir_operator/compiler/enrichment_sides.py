@@ -108,7 +108,10 @@ class _AsOf:
         # Rows of the same key come in any order when several threads work: the place tells the last of a millisecond.
         told = self.side.told if self.merges else {self.side.last(""): "TRUE"}
         lasts = ", ".join(f"MAX(CASE WHEN {says} THEN {POSITION} END) OVER w AS {last}" for last, says in told.items())
-        kept = "" if self.merges else f"\nWHERE {POSITION} = {self.side.last('')}"
+        if self.merges:
+            lasts += f", MAX({POSITION}) OVER w AS weir_last"
+        # Always true with a merge; but what reads this is not worked out below the OVER, which would then not be one.
+        kept = f"\nWHERE {POSITION} " + ("<= weir_last" if self.merges else f"= {self.side.last('')}")
         yield view(
             self._name("sorted"),
             f"SELECT * FROM (\nSELECT *, {lasts}\nFROM ({self._keyed(self.side.events)})\n"

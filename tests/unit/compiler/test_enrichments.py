@@ -128,3 +128,40 @@ def test_the_output_is_a_tree() -> None:
 def test_without_output_all_stand_flat() -> None:
     insert = program(enrichments=[LOGIN]).inserts[-1].sql
     assert "KEY 'id' VALUE `id`, KEY 'who' VALUE `who`, KEY 'session' VALUE `session`, KEY 'country'" in insert
+
+
+HTTP: dict[str, Any] = {"url": "http://sessions/{session}/of/{who}", "secretRef": {"name": "service"}, "cache": "10m"}
+LOOKED: dict[str, Any] = {**LOGIN, "on": {"session": "id", "who": "country"}, "orElse": {"http": HTTP}}
+
+
+def test_a_look_up_asks_by_the_fields_of_on() -> None:
+    (table,) = (table for table in program(enrichments=[LOOKED]).tables if "'rest-lookup'" in table)
+    assert "'url' = 'http://sessions/{weir_key_0}/of/{weir_key_1}'" in table
+    assert "'lookup.partial-cache.expire-after-write' = '600000 ms'" in table
+    assert "header.*' = '${secret:service:*}'" in table
+
+
+def test_waiting_is_bounded_by_what_all_may_take() -> None:
+    """640 events wait at most, 64 are asked for at a time, each for 4 s and the waits between its tries."""
+    settings = program(enrichments=[LOOKED]).settings
+    assert settings["table.exec.async-lookup.buffer-capacity"] == "640"
+    assert settings["table.exec.async-lookup.timeout"] == f"{60_000 + 10 * (4_000 + 700)} ms"
+    assert "table.exec.async-lookup.timeout" not in program().settings
+
+
+def test_dead_letters_of_a_look_up_go_through_the_sink() -> None:
+    """A second insert would ask twice."""
+    failing = {**LOOKED, "orElse": {"http": {**HTTP, "onError": "deadLetter"}}}
+    compiled = program(enrichments=[failing])
+    assert any("'topic' = 'enriched;money.dead-letters'" in table for table in compiled.tables)
+    assert len([insert for insert in compiled.inserts if "weir_answer" in insert.sql or insert.name == "enriched"]) == 1
+    assert "weir_topic" not in "".join(program(enrichments=[LOOKED]).tables[-1:])
+
+
+def test_a_look_up_of_its_own_has_no_stream() -> None:
+    owner = {"name": "owner", "http": {"url": "http://o/{who}"}, "fields": {"who": "STRING", "team": "STRING"},
+             "on": {"who": "who"}, "select": ["team"], "lookupWhen": "id = 'x'"}  # fmt: skip
+    compiled = program(enrichments=[owner])
+    assert [operator.name for operator in compiled.operators] == ["look-up-owner"]
+    assert [check.path for check in compiled.checks] == ["spec.enrichments[0].lookupWhen"]
+    assert "KEY 'team' VALUE `owner.team`" in compiled.inserts[-1].sql

@@ -69,6 +69,25 @@ def test_an_entry_whose_columns_come_in_already_does_not_claim_the_operator() ->
     assert "matches-interval-join" in named
 
 
+def test_an_entry_with_a_type_claims_by_what_the_operator_is() -> None:
+    """Some operators bring no column of their own."""
+    named = recorded("sequence").names(Operator(name="pairs", columns=("a_at",), type="interval-join"))
+    assert named == ["pairs", "sink-derived", "sink-late", "source-events"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "name"),
+    [
+        pytest.param(("events",), "pairs", id="just-these"),
+        pytest.param(("events", "others"), "matches-interval-join", id="one-more"),
+        pytest.param(("others",), "matches-interval-join", id="another"),
+    ],
+)
+def test_an_entry_may_ask_for_the_tables_that_are_read(tables: tuple[str, ...], name: str) -> None:
+    entry = Operator(name="pairs", columns=("a_at", "b_at"), reads=tables)
+    assert name in recorded("sequence").names(entry)
+
+
 def test_a_plan_built_later_in_the_same_planner_has_other_node_numbers_and_the_same_names() -> None:
     first, second = recorded("sequence"), recorded("sequence-and-totals")
     assert set(first.plan.nodes).isdisjoint(second.plan.nodes)

@@ -68,3 +68,17 @@ def test_every_key_of_a_secret_becomes_a_property(tmp_path: Path) -> None:
         "WITH ('a' = 'b', 'properties.sasl.jaas.config' = 'it''s secret', 'properties.security.protocol' = 'SASL_SSL')"
     )
     assert "it''s" not in filling.redact(filled)
+
+
+def test_so_it_becomes_a_header_of_requests(tmp_path: Path) -> None:
+    (tmp_path / "service").mkdir()
+    (tmp_path / "service" / "Authorization").write_text("Bearer it's me")
+    assert variables(tmp_path).fill("'lookup.header.*' = '${secret:service:*}'") == (
+        "'lookup.header.Authorization' = 'Bearer it''s me'"
+    )
+
+
+def test_a_secret_without_keys_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UnknownVariableError, match="secret 'empty' has no keys: it needs one per 'properties"):
+        variables(tmp_path).fill("'properties.*' = '${secret:empty:*}'")
