@@ -95,9 +95,6 @@ def test_it_runs_a_job(pods: Pods) -> None:
     eventually(lambda: bool(pods.ask("/v1/restore-points")["points"]), True)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the job goes on, but the launcher waits for free slots: those that the recovered job holds"
-)
 def test_a_deleted_jobmanager_goes_on_by_itself(pods: Pods) -> None:
     before = pods.ask("/v1/revision")["job"]
     kubectl.run("delete", "pod", "--namespace", pods.namespace, "--selector", "weir.dev/component=jobmanager")
