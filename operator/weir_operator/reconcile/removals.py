@@ -1,4 +1,10 @@
-"""Deleting a StreamJob: a last savepoint unless told not to, within a deadline; what is dead never blocks. Pure."""
+"""Deleting a StreamJob: a last savepoint unless told not to, within a deadline; what is dead never blocks. Pure.
+
+Deadlines count from the first step that was recorded after the deletion: while nobody was there to take one, none of
+what they wait for could happen.
+"""
+
+from datetime import datetime
 
 from weir_api.statuses import Status
 from weir_operator.fleet.actions import Forget, RemoveState
@@ -37,12 +43,22 @@ def _from_elsewhere(situation: Situation) -> Step:
 
 def _without_savepoint(situation: Situation) -> bool:
     """Not wanted, not possible, or not come in time."""
-    since, job, rollover = situation.wanted.deleting_since, situation.status.job, situation.status.rollover
-    assert since is not None and job is not None
-    if not _wants_savepoint(situation) or situation.now >= since + situation.limits.deletion:
-        return True
+    job, rollover = situation.status.job, situation.status.rollover
+    assert job is not None
     saved = rollover is not None and rollover.step in ("Triggering", "Saving", "Saved", "Abandoning")
+    begun = _begun(situation) or (situation.wanted.deleting_since if saved else situation.now)
+    assert begun is not None
+    if not _wants_savepoint(situation) or situation.now >= begun + situation.limits.deletion:
+        return True
     return not saved and (situation.gone(job.revision) or situation.ended(job.revision, job.id))
+
+
+def _begun(situation: Situation) -> datetime | None:
+    """When the first step after the deletion was recorded; None: none was yet."""
+    since, rollover = situation.wanted.deleting_since, situation.status.rollover
+    assert since is not None
+    history = rollover.history if rollover is not None else ()
+    return next((record.at for record in history if record.at > since), None)
 
 
 def _wants_savepoint(situation: Situation) -> bool:
@@ -65,14 +81,14 @@ def _clear(situation: Situation) -> Step:
     rollover = situation.status.rollover
     if rollover is not None and rollover.step not in SETTLED:
         return Step(enter(situation, "Cancelled"))
-    since = situation.wanted.deleting_since
-    assert since is not None
-    if situation.observed.revisions and situation.now < since + situation.limits.removal:
+    begun = _begun(situation) or situation.wanted.deleting_since
+    assert begun is not None
+    overdue = situation.now >= begun + situation.limits.removal
+    if situation.observed.revisions and not overdue:
         return Step(situation.status)
     if not ever_started(situation.status):
         return Step(situation.status, (Forget(),))
     if _wants_savepoint(situation) and needs_look(situation.status) and not situation.observed.points_known:
-        overdue = situation.now >= since + situation.limits.removal
         return Step(situation.status, (Forget(),) if overdue else ())  # what was never looked at is not deleted
     return Step(situation.status, (RemoveState(_kept(situation)), Forget()))
 

@@ -120,6 +120,17 @@ def test_processes_that_never_end_hold_a_deleted_streamjob_for_five_minutes(
     assert story.store.get(KEY) is None
 
 
+def test_a_deletion_amid_a_deployment_leaves_no_process_however_late_it_is_seen(story: FarStory) -> None:
+    story.apply()
+    story.until("Deploying")
+    story.operate()
+    assert story.world.processes
+    story.store.mark_deleted(KEY)
+    story.world.now += timedelta(hours=1)
+    story.rest()
+    assert story.store.get(KEY) is None and not story.world.processes
+
+
 def test_one_that_was_never_started_goes_without_a_look_at_its_state(story: FarStory) -> None:
     story.apply("refused")
     story.rest()

@@ -118,6 +118,16 @@ def test_first_start(story: Story) -> None:
     }
 
 
+def test_a_deletion_while_nobody_was_there_still_gets_its_savepoint(story: Story) -> None:
+    story.apply()
+    story.rest()
+    story.store.mark_deleted(KEY)
+    story.world.pass_time(3600)
+    story.rest()
+    assert story.store.get(KEY) is None and not story.world.processes
+    assert [point.kind for point in story.world.points.values()] == ["savepoint"]
+
+
 def test_a_cold_change_judges_first_and_has_the_workers_of_one_revision_at_a_time(story: Story) -> None:
     story.apply(runtime={"rollover": "cold"})
     story.rest()
