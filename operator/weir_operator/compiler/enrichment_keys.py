@@ -1,5 +1,6 @@
 """A side of an EnrichmentPipeline as its joins see it: keys on both sides, what is told, when it is seen."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weir_api.durations import milliseconds
@@ -13,6 +14,17 @@ from .shapes import shape
 def remembered_fields(spec: Enrichment) -> tuple[str, ...]:
     """The fields of a stream that events are told: all that can be remembered, or with a merge those selected."""
     return spec.select if spec.merge == "latestNonNull" else spec.remembered
+
+
+def side_column(spec: Enrichment) -> str:
+    """The column an event gets: a ROW of the side's fields, NULL where the side is unknown."""
+    return f"weir_side_{spec.slug}"
+
+
+def side_type(spec: Enrichment, fields: Iterable[str]) -> str:
+    """The type of that column when it has these fields."""
+    declared = ", ".join(f"{identifier(name)} {shape(spec.declared[name]).sql}" for name in fields)
+    return f"ROW<{declared}>"
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,8 @@ class Side:
 
     @property
     def column(self) -> str:
-        """The column an event gets: a ROW of the side's fields, NULL where the side is unknown."""
-        return f"weir_side_{self.spec.slug}"
+        """The column an event gets."""
+        return side_column(self.spec)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -47,8 +59,7 @@ class Side:
     @property
     def row_type(self) -> str:
         """The type of the column."""
-        fields = ", ".join(f"{identifier(name)} {self.kind(name)}" for name in self.fields)
-        return f"ROW<{fields}>"
+        return side_type(self.spec, self.fields)
 
     def kind(self, field: str) -> str:
         """The type of a field, as Flink takes it."""

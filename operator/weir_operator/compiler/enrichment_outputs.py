@@ -8,15 +8,12 @@ from weir_api.errors import FieldError, join
 from weir_api.streamjobs import Check, Topic
 
 from .dead_letters import dead_letter_topic
+from .enrichment_keys import side_column
 from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
 from .expressions import ExpressionError, Scope, bound, identifier, text
-from .kafka_options import sink_options, with_clause
 from .lookups import FAILURE
-from .patterns_outputs import ID_HEADER
 from .shapes import shape
-from .sinks import sink_topic
-
-_KEY = "weir_key_"
+from .sinks import id_header, sink_topic, text_table
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,7 @@ def flat_view(name: str, spec: EnrichmentPipelineSpec, columns: Columns, rows: s
     listed = [f"{columns.of_event(field)} AS {identifier(field)}" for field in spec.source.fields]
     for side in spec.enrichments:
         listed += [
-            f"weir_side_{side.slug}.{identifier(field)} AS {identifier(f'{side.name}.{field}')}"
-            for field in side.select
+            f"{side_column(side)}.{identifier(field)} AS {identifier(f'{side.name}.{field}')}" for field in side.select
         ]
     if spec.flags.first_occurrence is not None:
         listed.append(f"{FIRST} AS {identifier(FIRST_OCCURRENCE)}")
@@ -121,29 +117,16 @@ def output_table(table: str, name: str, spec: EnrichmentPipelineSpec) -> str:
 
     Where a look-up may fail the topic is a column: two inserts would make two of every look-up.
     """
-    columns = [
-        *(f"{identifier(_KEY + key)} {shape(spec.source.fields[key]).sql}" for key in spec.key_by),
-        "weir_value STRING",
-        "weir_event_time TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'",
-        "weir_headers MAP<STRING, BYTES> METADATA FROM 'headers'",
-    ]
-    servers = spec.sink.bootstrap_servers or spec.source.bootstrap_servers
-    if fails(spec):
-        columns.append("weir_topic STRING METADATA FROM 'topic'")
-    written_to = ";".join(topic.name for topic in topics(name, spec))
-    options = sink_options(written_to, servers, spec.source.authentication, spec.delivery, table)
-    if spec.key_by:
-        options |= {
-            "key.format": "json",
-            "key.json.timestamp-format.standard": "ISO-8601",
-            "key.json.encode.decimal-as-plain-number": "true",
-            "key.fields": ";".join(_KEY + key for key in spec.key_by),
-            "key.fields-prefix": _KEY,
-            "value.fields-include": "EXCEPT_KEY",
-        }
-    options["value.format"] = "raw"
-    lines = ",\n  ".join(columns)
-    return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {lines}\n) {with_clause(options)}"
+    return text_table(
+        table,
+        ";".join(topic.name for topic in topics(name, spec)),
+        {key: shape(spec.source.fields[key]).sql for key in spec.key_by},
+        time_column="weir_event_time",
+        delivery=spec.delivery,
+        servers=spec.sink.bootstrap_servers or spec.source.bootstrap_servers,
+        authentication=spec.source.authentication,
+        further=("weir_topic STRING METADATA FROM 'topic'",) if fails(spec) else (),
+    )
 
 
 def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: str, rows: str) -> str:
@@ -158,7 +141,7 @@ def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: st
         topic = f",\n  CASE WHEN {FAILURE} IS NULL THEN {names[0]} ELSE {names[1]} END"
     return (
         f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {TIME},\n"
-        f"  MAP[{text(ID_HEADER)}, ENCODE({identity}, 'UTF-8')]{topic}\nFROM {rows}"
+        f"  {id_header(identity)}{topic}\nFROM {rows}"
     )
 
 

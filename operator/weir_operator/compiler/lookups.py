@@ -13,6 +13,7 @@ from weir_api.enrichments import Enrichment
 from weir_api.lookups import HttpLookup
 from weir_api.streamjobs import Operator
 
+from .enrichment_keys import side_column, side_type
 from .enrichment_rows import NOW, Columns, known, view
 from .expressions import identifier, text
 from .kafka_options import with_clause
@@ -41,13 +42,12 @@ class Lookup:
     @property
     def column(self) -> str:
         """The column an event gets."""
-        return f"weir_side_{self.spec.slug}"
+        return side_column(self.spec)
 
     @property
     def row_type(self) -> str:
         """The type of the column."""
-        fields = ", ".join(f"{identifier(name)} {shape(self.spec.declared[name]).sql}" for name in self.fields)
-        return f"ROW<{fields}>"
+        return side_type(self.spec, self.fields)
 
     def needs(self, is_late: str) -> str:
         """SQL: whether an event asks; `is_late`: SQL for whether it is late."""

@@ -1,12 +1,15 @@
 """Tables that results are written to: JSON values in a Kafka topic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from weir_api.blocks import Authentication, Delivery, Sink
 from weir_api.streamjobs import Topic
 
-from .expressions import identifier
+from .expressions import identifier, text
 from .kafka_options import sink_options, with_clause
+
+_KEY = "weir_key_"
+_ID_HEADER = "weir-id"
 
 
 def sink_table(
@@ -34,6 +37,48 @@ def sink_table(
         options |= {"key.fields": ";".join(key), **_json("key.")}
     joined = ",\n  ".join(lines)
     return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {joined}\n) {with_clause(options)}"
+
+
+def text_table(
+    table: str,
+    topic: str,
+    key: Mapping[str, str],
+    *,
+    time_column: str,
+    delivery: Delivery,
+    servers: str | None,
+    authentication: Authentication | None,
+    further: Sequence[str] = (),
+) -> str:
+    """CREATE TABLE for values that are JSON text already, made by JSON_OBJECT.
+
+    A format would need the type of each expression declared, and only the planner knows them. The columns: the key's
+    fields (name -> type), the value, the record's time (TIMESTAMP_LTZ(3)), its headers, and the definitions `further`.
+    """
+    lines = [
+        *(f"{identifier(_KEY + name)} {kind}" for name, kind in key.items()),
+        "weir_value STRING",
+        f"{time_column} TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'",
+        "weir_headers MAP<STRING, BYTES> METADATA FROM 'headers'",
+        *further,
+    ]
+    options = sink_options(topic, servers, authentication, delivery, table)
+    if key:
+        options |= {
+            **_json("key."),
+            "key.fields": ";".join(_KEY + name for name in key),
+            "key.fields-prefix": _KEY,
+        }
+    options["value.format"] = "raw"
+    if key:
+        options["value.fields-include"] = "EXCEPT_KEY"
+    joined = ",\n  ".join(lines)
+    return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {joined}\n) {with_clause(options)}"
+
+
+def id_header(identity: str) -> str:
+    """SQL for the headers of a record with this identity, a STRING."""
+    return f"MAP[{text(_ID_HEADER)}, ENCODE({identity}, 'UTF-8')]"
 
 
 def sink_topic(sink: Sink, default_servers: str | None = None) -> Topic:
