@@ -8,6 +8,7 @@ from pydantic import Field
 from .base import DNS_LABEL, Model, TopicName
 from .blocks import Runtime, Spec, StatePolicy
 from .errors import FieldError, join
+from .services import Service
 
 
 class Insert(Model):
@@ -86,6 +87,7 @@ class StreamJobSpec(Spec):
     program: Program
     runtime: Runtime = Runtime()
     state: StatePolicy = StatePolicy()
+    services: tuple[Service, ...] = Field(default=(), max_length=16, description="Programs of Weir beside the job")
     suspended: bool = Field(
         default=False, description="Stop with a savepoint and keep everything; false resumes from it"
     )
@@ -98,3 +100,8 @@ class StreamJobSpec(Spec):
                 path = join("program", "inserts", index, "name")
                 yield FieldError(path=path, message=f"'{insert.name}' is already the name of another insert")
             seen.add(insert.name)
+        names = [service.name for service in self.services]
+        for index, name_of_service in enumerate(names):
+            if name_of_service in names[:index]:
+                message = f"'{name_of_service}' is already the name of another service"
+                yield FieldError(path=join("services", index, "name"), message=message)

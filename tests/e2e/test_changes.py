@@ -151,11 +151,7 @@ def refused(stage: Stage, rule: Rule) -> None:
     """A change that would lose state, and one that does not compile, never reach the job."""
     visits, job = stage.visits, stage.visits.job
     visits.write(documents.visits(rule, key="page"))
-    safe = visits.await_status(
-        lambda status: (said := status.condition("StateSafe")) is not None and said.status == "False",
-        240, "StateSafe to be False",
-    )  # fmt: skip
-    ready = safe.condition("Ready")
+    ready = visits.await_condition("StateSafe", "False").condition("Ready")
     assert ready is not None and ready.status == "True"
 
     wrong = documents.visits(rule).replace("took: end.at - start.at", "took: end.at - start.att")
@@ -170,7 +166,4 @@ def refused(stage: Stage, rule: Rule) -> None:
     assert "spec.emit" in conditions["Validated"]["message"] and "att" in conditions["Validated"]["message"]
     assert (visits.job.id, visits.job.restarts) == (job.id, job.restarts), "the job was touched"
     visits.write(documents.visits(rule))
-    visits.await_status(
-        lambda status: (said := status.condition("StateSafe")) is not None and said.status == "True",
-        120, "the refused change to be forgotten",
-    )  # fmt: skip
+    visits.await_condition("StateSafe", "True", 120)

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Literal
 
 from support.waiting import wait_until
-from weir_api.statuses import Job, Rollover, Status
+from weir_api.statuses import ConditionType, Job, Rollover, Status
 
 
 class Pipeline(ABC):
@@ -61,6 +62,15 @@ class Pipeline(ABC):
         found = wait_until(held, deadline, f"{self.name}: {what}")
         assert found is not None
         return found
+
+    def await_condition(self, kind: ConditionType, wanted: Literal["True", "False"], deadline: float = 240) -> Status:
+        """The first status in which this condition is what is wanted."""
+
+        def is_so(status: Status) -> bool:
+            found = status.condition(kind)
+            return found is not None and found.status == wanted
+
+        return self.await_status(is_so, deadline, f"{kind} to be {wanted}")
 
     def await_step(self, steps: frozenset[str], deadline: float = 240) -> str:
         """The recorded step of a rollover, the moment it is one of these."""

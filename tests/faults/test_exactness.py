@@ -17,7 +17,6 @@ from faults.loads import Load
 from faults.streams import Rule, Stream
 from faults.weirs import LocalPipeline, Weir
 from support.waiting import wait_until
-from weir_api.statuses import Status
 from weir_api.streamjobs import Topic
 from weir_operator.fleet import topics
 
@@ -175,16 +174,8 @@ def refuse(stage: Stage, rule: Rule) -> None:
     """A change that would lose state is refused and never reaches the job; putting the file back ends the matter."""
     job = stage.visits.job
     stage.visits.write(documents.visits(rule, key="page"))
-
-    def refused(safe: str) -> Status:
-        return stage.visits.await_status(
-            lambda status: (said := status.condition("StateSafe")) is not None and said.status == safe,
-            240,
-            f"StateSafe to be {safe}",
-        )
-
-    ready = refused("False").condition("Ready")
+    ready = stage.visits.await_condition("StateSafe", "False").condition("Ready")
     assert ready is not None and ready.status == "True"
     stage.visits.write(documents.visits(rule))
-    refused("True")
+    stage.visits.await_condition("StateSafe", "True")
     assert stage.visits.job.id == job.id and stage.visits.job.restarts == job.restarts, "the job was touched"

@@ -21,7 +21,7 @@ from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
 # A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
-_NEVER = "(EXTRACT(YEAR FROM weir_time) < 0)"
+_NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
 
 def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:

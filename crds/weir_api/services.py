@@ -1,0 +1,37 @@
+"""Programs that run beside a StreamJob's Flink job: how they are asked for, started, and what they answer.
+
+A fleet runs `python -m weir_runtime.services.<program> FILE`, FILE holding a ServiceConfig, and keeps as many of it as
+there are replicas. Each writes its Endpoint to `endpoint.json` in its work directory when it listens and answers
+`GET /healthz` (200 while it lives), `GET /readyz` (200 when it can do its work, else 503 and why) and `GET /metrics`
+(Prometheus). On SIGTERM it ends what is under way and exits with 0 within ten seconds; after a kill -9 it goes on from
+what Kafka and its work directory hold.
+"""
+
+from pydantic import Field
+
+from .base import DNS_LABEL, Model
+from .blocks import Resources
+
+
+class Service(Model):
+    """A program beside the job. A change of it starts it anew and never touches the job."""
+
+    name: str = Field(pattern=DNS_LABEL, max_length=15, description="Its name within the StreamJob, as in query")
+    program: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63, description="Module of Weir that runs")
+    settings: str = Field(
+        default="{}", description="What the program is told: a JSON object; secrets only as ${secret:NAME:KEY}"
+    )
+    replicas: int = Field(default=1, ge=0, le=100, description="How many of it run")
+    resources: Resources = Resources(cpu="250m", memory="256Mi")
+
+
+class ServiceConfig(Model):
+    """All a service is told at its start. Holds no secret; secrets are looked up by reference, as a launcher does."""
+
+    namespace: str
+    name: str = Field(description="Name of the StreamJob")
+    service: Service
+    bootstrap_servers: str = Field(description="Kafka's address where the settings name none")
+    work_directory: str = Field(description="Its own; what is in it may be lost with the machine")
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=0, ge=0, le=65535, description="0: any free one, told in endpoint.json")
