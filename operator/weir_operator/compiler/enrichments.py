@@ -20,6 +20,7 @@ from .lookups import Lookup, settings
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
+_IDLE_AFTER = "10s"  # a stream that has nothing to say must not hold back the others
 # A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
 _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
@@ -79,7 +80,7 @@ class _Compiler:
         return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
 
     def _source(self) -> SourceParts:
-        part = Part(uses_late=True)
+        part = Part(uses_late=True, idle_after=_IDLE_AFTER)
         return source_program(self.namespace, self.name, self.spec.source, delivery=self.spec.delivery, part=part)
 
     def _stream(self, index: int, stream: Source | None) -> SourceParts:
@@ -92,7 +93,7 @@ class _Compiler:
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
             path=join("spec.enrichments", index, "stream"),
-            part=Part(of=side.slug, uses_late=True),
+            part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
         )
 
     def _stages(self, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
