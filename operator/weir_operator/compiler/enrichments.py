@@ -17,6 +17,7 @@ from .enrichment_rows import Columns, Stage
 from .enrichment_sides import joined
 from .expressions import ExpressionError, Scope, bound, identifier
 from .lookups import Lookup, settings
+from .shapes import shape
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
@@ -140,8 +141,21 @@ class _Compiler:
             when = self._bound(spec.lookup_when, stage.columns.scope, place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
+        if spec.stream is None:
+            self.checks += [self._asked_check(path, ours, theirs, spec, source) for ours, theirs in spec.on.items()]
         fields = remembered_fields(spec) if spec.stream is not None else spec.select
-        return Lookup(spec, spec.lookup, keys, when, fields)
+        return Lookup(spec, keys, when, fields)
+
+    def _asked_check(self, path: str, ours: str, theirs: str, spec: Enrichment, source: SourceParts) -> Check:
+        """Whether a look-up can be asked by it at all."""
+        other = f"CAST(NULL AS {shape(spec.declared[theirs]).sql})"
+        expression = self._bound(ours, self._fields(), "")
+        return Check(
+            path=join(path, "on", ours),
+            expression=f"({expression}) = {other}",
+            scope=source.events_view,
+            condition=True,
+        )
 
     def _fields(self) -> Scope:
         return Scope(columns={name: identifier(name) for name in self.spec.source.fields})

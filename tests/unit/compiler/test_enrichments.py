@@ -163,5 +163,5 @@ def test_a_look_up_of_its_own_has_no_stream() -> None:
              "on": {"who": "who"}, "select": ["team"], "lookupWhen": "id = 'x'"}  # fmt: skip
     compiled = program(enrichments=[owner])
     assert [operator.name for operator in compiled.operators] == ["look-up-owner"]
-    assert [check.path for check in compiled.checks] == ["spec.enrichments[0].lookupWhen"]
+    assert [check.path for check in compiled.checks] == ["spec.enrichments[0].lookupWhen", "spec.enrichments[0].on.who"]
     assert "KEY 'team' VALUE `owner.team`" in compiled.inserts[-1].sql

@@ -1,0 +1,139 @@
+"""Look-ups in PostgreSQL, by Flink's JDBC connector: one at a time in each thread; who is away is waited for.
+
+The connector reads what it takes for a table's name as it stands, so a query stands there: it gives at most one row for
+a key, and every column as text. What the connector does not know how to read would end the job.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from urllib.parse import urlsplit
+
+from weir_api.durations import milliseconds
+from weir_api.enrichments import Enrichment
+from weir_api.lookups import JdbcLookup
+
+from .expressions import identifier
+from .kafka_options import with_clause
+from .lookup_columns import ANSWER, key_column
+from .shapes import Shape, shape
+
+_CACHED_ROWS = 100_000
+_FOR_EVER = 2**31 - 1
+_NUL = "CHR(0)"
+_MOST = {"SMALLINT": 2**15 - 1, "INT": 2**31 - 1}
+_WIDEST = dict.fromkeys(_MOST, "BIGINT")
+_SAME = {"VARCHAR": "STRING", "CHAR": "STRING", "TINYINT": "SMALLINT"}
+
+
+@dataclass(frozen=True)
+class JdbcTable:
+    """What a side asks of a database; `fields`: what the side has, of which those that are selected are read."""
+
+    spec: Enrichment
+    jdbc: JdbcLookup
+    fields: tuple[str, ...]
+
+    @property
+    def hint(self) -> str:
+        """Makes the join a task of its own, so that who waits there holds up nobody before; one key, one thread."""
+        return f"/*+ LOOKUP('table'='{ANSWER}', 'shuffle'='true') */ "
+
+    def key(self, index: int, sql: str) -> str:
+        """What is asked by. No text in PostgreSQL has a character 0; to ask for one is an error."""
+        kind = self._key_kinds()[index]
+        value = f"TRY_CAST({sql} AS {_WIDEST.get(kind, kind)})"
+        if kind == "STRING":
+            return f"CASE WHEN POSITION({_NUL} IN {value}) = 0 THEN {value} END"
+        if (most := _MOST.get(kind)) is not None:
+            # Flink's own cast to a smaller type takes a wrong number without a word.
+            return f"CASE WHEN {value} BETWEEN {-most - 1} AND {most} THEN CAST({value} AS {kind}) END"
+        return value
+
+    def answers(self) -> list[str]:
+        """What is answered, by field."""
+        return [self._answer(field) for field in self.fields]
+
+    def failure(self) -> str | None:
+        """Nothing fails: what cannot be asked is waited for."""
+        return None
+
+    def table(self, name: str) -> str:
+        """CREATE TABLE for the database."""
+        keys = [f"{key_column(index)} {kind}" for index, kind in enumerate(self._key_kinds())]
+        values = [f"{_value_column(index)} STRING" for index in range(len(self.spec.select))]
+        joined = ",\n  ".join([*keys, *values])
+        return f"CREATE TEMPORARY TABLE {identifier(name)} (\n  {joined}\n) {with_clause(self._options())}"
+
+    def settings(self) -> Mapping[str, str]:
+        """The job goes on trying to reach the database, and checkpoints overtake those who wait for it."""
+        return {
+            "restart-strategy.exponential-delay.attempts-before-reset-backoff": str(_FOR_EVER),
+            "execution.checkpointing.unaligned.enabled": "true",
+            "execution.checkpointing.aligned-checkpoint-timeout": "1 s",
+        }
+
+    def query(self) -> str:
+        """What is asked, in PostgreSQL's SQL. Of several rows of a key it is the same one each time."""
+        keys = [_quoted(column) for column in self.spec.on.values()]
+        values = [_as_text(column, shape(self.spec.declared[column])) for column in self.spec.select]
+        named = [f"{key} AS {key_column(index)}" for index, key in enumerate(keys)]
+        named += [f"{value} AS {_value_column(index)}" for index, value in enumerate(values)]
+        table = ".".join(_quoted(part) for part in self.jdbc.parts)
+        order = ", ".join([*keys, *values])
+        return f"SELECT DISTINCT ON ({', '.join(keys)}) {', '.join(named)} FROM {table} ORDER BY {order}"
+
+    def _key_kinds(self) -> list[str]:
+        """The connector reads the key too, and knows a number only as what its column is: no wider type will do."""
+        kinds = [shape(self.spec.declared[column]) for column in self.spec.on.values()]
+        return [_SAME.get(kind.name, kind.sql) for kind in kinds]
+
+    def _answer(self, field: str) -> str:
+        kind = shape(self.spec.declared[field]).sql
+        if field not in self.spec.select:
+            return f"CAST(NULL AS {kind})"
+        return f"TRY_CAST({ANSWER}.{_value_column(self.spec.select.index(field))} AS {kind})"
+
+    def _options(self) -> dict[str, str]:
+        jdbc = self.jdbc
+        options = {
+            "connector": "jdbc",
+            "driver": "org.postgresql.Driver",
+            "url": _timed(jdbc.url, max(1, ceil(milliseconds(jdbc.timeout) / 1000))),
+            "table-name": f"({self.query()}) AS weir_rows",
+            "lookup.max-retries": str(jdbc.retries),
+            "connection.max-retry-timeout": f"{max(1, ceil(milliseconds(jdbc.timeout) / 1000))} s",
+        }
+        if jdbc.secret_ref is not None:
+            options |= {key: f"${{secret:{jdbc.secret_ref.name}:{key}}}" for key in ("username", "password")}
+        if jdbc.cache is not None:
+            options |= {
+                "lookup.cache": "PARTIAL",
+                "lookup.partial-cache.expire-after-write": f"{milliseconds(jdbc.cache)} ms",
+                "lookup.partial-cache.max-rows": str(_CACHED_ROWS),
+            }
+        return options
+
+
+def _value_column(index: int) -> str:
+    return f"weir_value_{index}"
+
+
+def _quoted(name: str) -> str:
+    """The name in PostgreSQL's quotation marks."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _as_text(column: str, kind: Shape) -> str:
+    """The connector takes a colon for a parameter: no `::text`."""
+    value = _quoted(column)
+    if kind.name == "TIMESTAMP_LTZ":
+        value = f"CAST({value} AS timestamptz) AT TIME ZONE 'UTC'"
+    return f"CAST({value} AS text)"
+
+
+def _timed(url: str, seconds: int) -> str:
+    """The address with the driver's own time limits, unless it has some."""
+    given = urlsplit(url.removeprefix("jdbc:")).query
+    limits = [f"{name}={seconds}" for name in ("connectTimeout", "socketTimeout") if f"{name}=" not in given]
+    return url + ("&" if "?" in url else "?") * bool(limits) + "&".join(limits)
