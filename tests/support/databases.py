@@ -11,7 +11,7 @@ from pathlib import Path
 
 from weir_operator.fleet.broker import free_port
 
-USER, PASSWORD = "weir", "it's a p&ss?word"
+USER, PASSWORD = "asker", "it's a p&ss?word"
 _NOBODY = "nobody"
 """PostgreSQL refuses to run as root."""
 

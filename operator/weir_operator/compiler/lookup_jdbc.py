@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from weir_api.durations import milliseconds
 from weir_api.enrichments import Enrichment
+from weir_api.errors import join
 from weir_api.lookups import JdbcLookup
+from weir_api.streamjobs import Column, DatabaseTable
 
 from .expressions import identifier
 from .kafka_options import with_clause
@@ -20,10 +22,37 @@ from .shapes import Shape, shape
 
 _CACHED_ROWS = 100_000
 _FOR_EVER = 2**31 - 1
-_NUL = "CHR(0)"
+_NUL = r"\x00"  # for Java's regular expressions; itself it would stand in the plan
 _MOST = {"SMALLINT": 2**15 - 1, "INT": 2**31 - 1}
 _WIDEST = dict.fromkeys(_MOST, "BIGINT")
 _SAME = {"VARCHAR": "STRING", "CHAR": "STRING", "TINYINT": "SMALLINT"}
+
+_TEXT = ("text", "character varying", "character", "name", "citext")
+_WHOLE = ("smallint", "integer", "bigint")
+_REAL = (*_WHOLE, "numeric", "real", "double precision")
+# A key's column is of this type: the connector reads no other as that number.
+_KEYS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("STRING", "VARCHAR", "CHAR"), _TEXT),
+    **dict.fromkeys(("SMALLINT", "TINYINT"), ("smallint",)),
+    "INT": ("integer",),
+    "BIGINT": ("bigint",),
+    "DECIMAL": ("numeric",),
+    "BOOLEAN": ("boolean",),
+}
+# A value comes as text: any type will do whose text is one of the declared type's.
+_VALUES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("STRING", "VARCHAR", "CHAR"), ()),
+    **dict.fromkeys(("SMALLINT", "TINYINT"), _WHOLE[:1]),
+    "INT": _WHOLE[:2],
+    "BIGINT": _WHOLE,
+    "DECIMAL": (*_WHOLE, "numeric"),
+    **dict.fromkeys(("FLOAT", "DOUBLE"), _REAL),
+    "BOOLEAN": ("boolean",),
+    "DATE": ("date",),
+    "TIME": ("time without time zone",),
+    "TIMESTAMP": ("timestamp without time zone",),
+    "TIMESTAMP_LTZ": ("timestamp with time zone",),
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +73,7 @@ class JdbcTable:
         kind = self._key_kinds()[index]
         value = f"TRY_CAST({sql} AS {_WIDEST.get(kind, kind)})"
         if kind == "STRING":
-            return f"CASE WHEN POSITION({_NUL} IN {value}) = 0 THEN {value} END"
+            return f"CASE WHEN REGEXP({value}, '{_NUL}') IS NOT TRUE THEN {value} END"
         if (most := _MOST.get(kind)) is not None:
             # Flink's own cast to a smaller type takes a wrong number without a word.
             return f"CASE WHEN {value} BETWEEN {-most - 1} AND {most} THEN CAST({value} AS {kind}) END"
@@ -73,6 +102,26 @@ class JdbcTable:
             "execution.checkpointing.aligned-checkpoint-timeout": "1 s",
         }
 
+    def database(self, path: str) -> DatabaseTable:
+        """The table as it must be; `path`: of the side."""
+        keys = [
+            Column(path=join(path, "on", ours), name=theirs, declared=self._declared(theirs), types=_KEYS[kind.name])
+            for ours, theirs in self.spec.on.items()
+            if (kind := shape(self.spec.declared[theirs]))
+        ]
+        values = [
+            Column(
+                path=join(path, "select", index), name=field, declared=self._declared(field), types=_VALUES[kind.name]
+            )
+            for index, field in enumerate(self.spec.select)
+            if (kind := shape(self.spec.declared[field]))
+        ]
+        secret = self.jdbc.secret_ref.name if self.jdbc.secret_ref is not None else None
+        return DatabaseTable(
+            path=f"{path}.{self.spec.lookup_path}", url=self._url(), secret=secret, name=self.jdbc.parts,
+            columns=(*keys, *values),
+        )  # fmt: skip
+
     def query(self) -> str:
         """What is asked, in PostgreSQL's SQL. Of several rows of a key it is the same one each time."""
         keys = [_quoted(column) for column in self.spec.on.values()]
@@ -94,15 +143,24 @@ class JdbcTable:
             return f"CAST(NULL AS {kind})"
         return f"TRY_CAST({ANSWER}.{_value_column(self.spec.select.index(field))} AS {kind})"
 
+    def _declared(self, column: str) -> str:
+        return self.spec.declared[column]
+
+    def _url(self) -> str:
+        return _timed(self.jdbc.url, self._seconds())
+
+    def _seconds(self) -> int:
+        return max(1, ceil(milliseconds(self.jdbc.timeout) / 1000))
+
     def _options(self) -> dict[str, str]:
         jdbc = self.jdbc
         options = {
             "connector": "jdbc",
             "driver": "org.postgresql.Driver",
-            "url": _timed(jdbc.url, max(1, ceil(milliseconds(jdbc.timeout) / 1000))),
+            "url": self._url(),
             "table-name": f"({self.query()}) AS weir_rows",
             "lookup.max-retries": str(jdbc.retries),
-            "connection.max-retry-timeout": f"{max(1, ceil(milliseconds(jdbc.timeout) / 1000))} s",
+            "connection.max-retry-timeout": f"{self._seconds()} s",
         }
         if jdbc.secret_ref is not None:
             options |= {key: f"${{secret:{jdbc.secret_ref.name}:{key}}}" for key in ("username", "password")}

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from weir_api.enrichments import Enrichment
 from weir_api.lookups import HttpLookup, JdbcLookup
-from weir_api.streamjobs import Operator
+from weir_api.streamjobs import DatabaseTable, Operator
 
 from .enrichment_keys import side_column, side_type
 from .enrichment_rows import NOW, Columns, known, view
@@ -122,6 +122,12 @@ def asked(name: str, lookup: Lookup, rows: str, columns: Columns) -> Answered:
     after = columns if lookup.column in columns.types else columns.with_(lookup.column, lookup.row_type)
     operator = Operator(name=f"look-up-{slug}", columns=(keys[0], key_column(0)))
     return Answered((service.table(table), asking_view, answered_view), answered, after, operator)
+
+
+def databases(lookups: Mapping[str, Lookup]) -> tuple[DatabaseTable, ...]:
+    """The tables that are asked, for look-ups by the path of their side."""
+    asked_ = ((path, lookup.service) for path, lookup in lookups.items())
+    return tuple(service.database(path) for path, service in asked_ if isinstance(service, JdbcTable))
 
 
 def settings(lookups: Sequence[Lookup]) -> dict[str, str]:

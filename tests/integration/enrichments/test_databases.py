@@ -160,7 +160,7 @@ def running(kafka: str, server: Database, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def answered(running: Running) -> dict[str, Any]:
     """Every case, written."""
-    running.send({str(case.id): list(case.values[0]) for case in CASES}, service="pay")
+    running.send({str(case.id): _event(case.values[0]) for case in CASES}, service="pay")
     return running.await_written(*(str(case.id) for case in CASES))
 
 
@@ -203,6 +203,11 @@ def test_no_secret_is_told(running: Running, answered: Mapping[str, Any]) -> Non
     assert answered
     told = (running.launcher.work / "log").read_text() + running.launcher.answer().model_dump_json()
     assert PASSWORD not in told
+
+
+def _event(values: object) -> Sequence[Any]:
+    assert isinstance(values, list)
+    return values
 
 
 def _state(rest: FlinkRest) -> str:

@@ -45,9 +45,7 @@ def made(program: Program) -> list[str]:
 def test_sources_do_not_share_names() -> None:
     compiled = program()
     assert len(set(made(compiled))) == len(made(compiled))
-    assert [insert.name for insert in compiled.inserts] == [
-        "dead-letters", "dead-letters-login", "dead-letters-auser", "enriched",
-    ]  # fmt: skip
+    assert [insert.name for insert in compiled.inserts] == ["dead-letters", "enriched"]
     groups = [part.split("'")[0] for part in "".join(compiled.tables).split("'properties.group.id' = '")[1:]]
     assert sorted(groups) == [
         "weir-default-money", "weir-default-money-dead-letters",
