@@ -19,6 +19,7 @@ from weir_runtime.launcher.flink_rest import FlinkRest
 pytestmark = pytest.mark.timeout(1200)
 BEGIN = 1_750_000_000_000
 JOB = "d" * 32
+SLOW, SLOW_SECONDS = 1000, 0.02
 TABLES = (
     "CREATE SCHEMA infra",
     """CREATE TABLE infra."Pods" (pod text, zone smallint, "a ""service" varchar(20), cpu double precision,
@@ -32,6 +33,7 @@ TABLES = (
        ('it''s "ü"', 1, 'quoted', 1, 1, NULL, NULL, NULL, gen_random_uuid())""",
     "CREATE TABLE owners (service text PRIMARY KEY, team text)",
     "INSERT INTO owners VALUES ('pay', 'money'), ('quoted', 'words')",
+    f"CREATE VIEW slow AS SELECT id, pg_sleep({SLOW_SECONDS})::text AS slept FROM (VALUES ('slow')) AS names (id)",
 )
 NOTHING = {"service": None, "cpu": None, "price": None, "born": None, "day": None, "steady": None}
 KNOWN = {
@@ -63,7 +65,7 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
         },
         "on": {"labels['pod']": "pod", "zone": "zone"},
         "select": ['a "service', "cpu", "price", "born", "day", "steady"],
-        "lookupWhen": "type <> 'quiet'",
+        "lookupWhen": "type NOT IN ('quiet', 'slow')",
     }  # fmt: skip
     owner = {
         "name": "owner",
@@ -73,6 +75,11 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
         },
         "on": {"service": "service"}, "select": ["team"],
         "orElse": {"jdbc": {"url": url, "table": "owners", "secretRef": {"name": "database"}, "cache": "10m"}},
+    }  # fmt: skip
+    slow = {
+        "name": "slow", "jdbc": {"url": url, "table": "slow", "secretRef": {"name": "database"}},
+        "fields": {"id": "STRING", "slept": "STRING"}, "on": {"type": "id"}, "select": ["slept"],
+        "lookupWhen": "type = 'slow'",
     }  # fmt: skip
     leaves = {key: f"pod.{key}" for key in ("cpu", "price", "born", "steady")}
     return {
@@ -85,9 +92,9 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
                     "service": "STRING", "at": "BIGINT",
                 },
             },
-            "enrichments": [pods, owner],
+            "enrichments": [pods, owner, slow],
             "output": {
-                "id": "id", "team": "owner.team",
+                "id": "id", "team": "owner.team", "slept": "slow.slept",
                 "pod": {"service": 'pod.`a "service`', **leaves, "day": "CAST(pod.`day` AS STRING)"},
             },
             "sink": {"topic": f"{name}-out"},
@@ -196,6 +203,19 @@ def test_a_database_that_is_away_is_waited_for(running: Running, answered: Mappi
     written = running.await_written(*events)
     assert {written[id_]["pod"]["service"] for id_ in events} == {"other zone"}
     assert {written[id_]["team"] for id_ in events} == {"words"}
+
+
+def test_slow_look_ups_hold_up_neither_others_nor_checkpoints(running: Running, answered: Mapping[str, Any]) -> None:
+    """What is written here was committed, by checkpoints: those who need no answer leave before those who wait."""
+    assert answered
+    slow = {f"slow-{index}": [None, None, "slow"] for index in range(SLOW)}
+    quick = {f"quick-{index}": [None, None, "quiet"] for index in range(10)}
+    running.send({**slow, **quick})
+    done = running.await_written(*quick)
+    waiting = SLOW - len(slow.keys() & done.keys())
+    print(f"{waiting} of {SLOW} were waiting when the others had left")
+    assert waiting > SLOW / 2
+    running.await_written(*slow)
 
 
 def test_no_secret_is_told(running: Running, answered: Mapping[str, Any]) -> None:
