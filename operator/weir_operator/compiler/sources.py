@@ -28,7 +28,8 @@ _EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 class SourceParts:
     """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for.
 
-    `table`: the one that events are read from, unquoted.
+    `table`: the one that events are read from, unquoted. `letters`: a query of what cannot be read; where late events
+    are a view, no insert of these writes it.
     """
 
     tables: tuple[str, ...]
@@ -37,6 +38,7 @@ class SourceParts:
     checks: tuple[Check, ...]
     events_view: str
     table: str
+    letters: str
     late_view: str = ""
 
 
@@ -59,10 +61,6 @@ class Part:
     def group(self, namespace: str, name: str) -> str:
         """The consumer group; a resource's name has no dot, so that no other resource has it."""
         return f"weir-{namespace}-{name}" + (f".{self.of}" if self.of else "")
-
-    def insert(self, name: str) -> str:
-        """The name of an insert."""
-        return f"{name}-{self.of}" if self.of else name
 
     def timed(self, source: Source) -> Source:
         """The source with what it does not say of its times."""
@@ -112,7 +110,8 @@ def source_program(
         f"CREATE TEMPORARY VIEW {events_view(prefix)} AS\n{_columns(fields)}{on_time}",
         *record.suspects(prefix, f"{group}-dead-letters"),
     ]
-    inserts = [dead_letters.dead_letter_insert(part.insert("dead-letters"), name, prefix)]
+    letters = dead_letters.dead_letter_query(prefix)
+    inserts = [] if part.uses_late else [dead_letters.dead_letter_insert(name, [letters])]
     if not part.of:
         tables.append(dead_letters.dead_letter_table(name, source, delivery))
     if part.uses_late:
@@ -123,7 +122,7 @@ def source_program(
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
     return SourceParts(
         tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix), f"{prefix}_records",
-        behind if part.uses_late else "",
+        letters, behind if part.uses_late else "",
     )  # fmt: skip
 
 
