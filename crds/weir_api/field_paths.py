@@ -29,7 +29,7 @@ def parse(text: str) -> Path:
             break
         steps.append(int(match["index"]) if match["index"] else match["name"] or _ESCAPED.sub(r"\1", match["quoted"]))
         position = match.end()
-    if position < len(text) or not steps:
+    if position < len(text) or not steps or text.endswith("."):
         raise FieldPathError(f"'{text}' is no field path: write names as in data.country, items[0].id or ['odd key']")
     if len(steps) > MAX_STEPS:
         raise FieldPathError(f"'{text}' goes deeper than {MAX_STEPS} steps")

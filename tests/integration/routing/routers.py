@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from confluent_kafka import Producer
 
-from integration.launcher.processes import DEADLINE, LauncherProcess
+from integration.launcher.processes import DEADLINE, LauncherProcess, request
 from support.waiting import wait_until
 from weir_api.launchers import RevisionConfig
 from weir_api.resources import RoutingRule, parse
@@ -19,7 +19,7 @@ from weir_operator.compiler.routing_records import Rule, records
 from weir_operator.compiler.routings import Router, compile_router, router_of
 from weir_operator.fleet import artifacts, streams, tables, topics
 
-Spec = Mapping[str, Any]
+ROUTING_JOB = "b" * 32
 
 
 def rule(name: str, **spec: Any) -> RoutingRule:
@@ -38,6 +38,19 @@ class RunningRouter:
     servers: str
     router: Router
     rules: dict[str, RoutingRule] = field(default_factory=dict)
+    launcher: LauncherProcess | None = None
+
+    def make_topics(self) -> None:
+        """Those that the router needs at its start."""
+        topics.ensure_topics(self.servers, compile_router(self.router).program.topics)
+
+    def job(self) -> Mapping[str, Any]:
+        """State and number of restarts, as Flink tells them."""
+        assert self.launcher is not None
+        url = f"{self.launcher.answer().flink_url}/jobs/{ROUTING_JOB}"
+        state = json.loads(request(url))["state"]
+        (restarts,) = json.loads(request(f"{url}/metrics?get=numRestarts"))
+        return {"state": state, "restarts": int(restarts["value"])}
 
     def apply(self, *rules: RoutingRule) -> None:
         """Publishes the rules beside those that are there; done when the running job has them in a checkpoint."""
@@ -96,8 +109,9 @@ def running(servers: str, directory: Path, rules: Sequence[RoutingRule]) -> Iter
         savepoint = primer.stop_with_savepoint("a" * 32, (directory / "savepoints").as_uri())
     with LauncherProcess(_config(router, servers, directory, primer=False), artifacts.connector_jars()) as launcher:
         launcher.wait_for("standby")
-        launcher.start("b" * 32, savepoint)
+        launcher.start(ROUTING_JOB, savepoint)
         launcher.wait_for("running")
+        started.launcher = launcher
         yield started
 
 
