@@ -66,7 +66,7 @@ def _holds(condition: str, value: str) -> str:
     rough = f"TRY_CAST({value} AS DOUBLE)"
     # Exactly where both fit, else as floating-point numbers; what is no number is neither more nor less.
     sign = (
-        f"CASE WHEN NOT REGEXP({value}, {text(NUMBER)}) THEN '' WHEN {exact} > {number} THEN '>'"
+        f"CASE WHEN NOT REGEXP({value}, {text(NUMBER)}) THEN '!' WHEN {exact} > {number} THEN '>'"
         f" WHEN {exact} = {number} THEN '=' WHEN {exact} < {number} THEN '<'"
         f" WHEN {rough} > {condition}.`rough` THEN '>' WHEN {rough} < {condition}.`rough` THEN '<' ELSE '=' END"
     )
