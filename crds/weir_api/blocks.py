@@ -47,8 +47,10 @@ class Timestamp(Model):
         default="iso8601", description="iso8601: a TIMESTAMP or STRING field; ms, s: since the epoch, a numeric field"
     )
     out_of_orderness: Duration = Field(default="5s", description="How late an event may be and still be in time")
-    idle_after: Duration = Field(
-        default="10s", description="A partition silent for so long no longer holds event time back"
+    idle_after: PositiveDuration | None = Field(
+        default=None,
+        description="A partition silent for so long no longer holds event time back; default: each is waited for,"
+        " but 10s where several streams are joined",
     )
 
 

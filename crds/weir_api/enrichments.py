@@ -9,7 +9,7 @@ from .base import Expression, Model, PositiveDuration, rule, rules
 from .blocks import Delivery, FieldName, Runtime, Sink, Source, Spec, StatePolicy
 from .columns import INTEGER_TYPES, base_name, type_problem
 from .errors import FieldError, join, suggestion
-from .lookups import HttpLookup
+from .lookups import HttpLookup, JdbcLookup
 
 EnrichmentName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=63)]
 # An object of any depth: its leaves are expressions. A structural schema has no recursion, so it is left open there.
@@ -28,6 +28,7 @@ _SIDE_TYPES = frozenset(
     {*INTEGER_TYPES, *_TEXT_TYPES, "BOOLEAN", "FLOAT", "DOUBLE", "DECIMAL", "DEC", "NUMERIC"}
     | {"DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ"}
 )
+_COLUMN_KEYS = frozenset({*INTEGER_TYPES, *_TEXT_TYPES, "BOOLEAN", "DECIMAL", "DEC", "NUMERIC"})
 FIRST_OCCURRENCE = "firstOccurrence"
 
 
@@ -61,14 +62,20 @@ class Flags(Model):
 class Fallback(Model):
     """What is asked where the stream has no answer."""
 
-    http: HttpLookup
+    model_config = rules(rule("has(self.http) != has(self.jdbc)", "needs exactly one of http and jdbc"))
+
+    http: HttpLookup | None = Field(default=None, description="A service")
+    jdbc: JdbcLookup | None = Field(default=None, description="A PostgreSQL database")
 
 
 class Enrichment(Model):
     """One side: what it is made of, which events it belongs to, and what they get from it."""
 
     model_config = rules(
-        rule("has(self.stream) != has(self.http)", "needs exactly one of stream and http"),
+        rule(
+            "[has(self.stream), has(self.http), has(self.jdbc)].filter(given, given).size() == 1",
+            "needs exactly one of stream, http and jdbc",
+        ),
         rule("has(self.stream) || !has(self.expireAfter)", "is for a stream", "expireAfter"),
         rule("has(self.stream) || !has(self.endWhen)", "is for a stream", "endWhen"),
         rule("has(self.stream) || !has(self.orElse)", "is for a stream", "orElse"),
@@ -79,6 +86,7 @@ class Enrichment(Model):
     name: EnrichmentName = Field(description="Name of the side, under which output speaks of it: `session.country`")
     stream: Source | None = Field(default=None, description="Another stream: an event sees it as of its own time")
     http: HttpLookup | None = Field(default=None, description="A service that is asked for each event")
+    jdbc: JdbcLookup | None = Field(default=None, description="A PostgreSQL table that is asked for each event")
     fields: dict[FieldName, Annotated[str, Field(min_length=1, max_length=4096)]] | None = Field(
         default=None, min_length=1, max_length=64, description="Of what is looked up: field name and Flink SQL type"
     )
@@ -126,14 +134,23 @@ class Enrichment(Model):
         return tuple(name for name, kind in self.declared.items() if _base_name(kind) in _SIDE_TYPES)
 
     @property
-    def lookup(self) -> HttpLookup | None:
+    def lookup(self) -> HttpLookup | JdbcLookup | None:
         """What is asked, be it always or where the stream has no answer."""
-        return self.http or (self.or_else.http if self.or_else else None)
+        asked = self.or_else or self
+        return asked.http or asked.jdbc
+
+    @property
+    def lookup_path(self) -> str:
+        """Where that stands."""
+        return ("orElse." if self.or_else else "") + ("http" if isinstance(self.lookup, HttpLookup) else "jdbc")
 
     def problems(self, path: str, name: str, source: Source) -> Iterator[FieldError]:
         """What is wrong with this side, which stands at `path`, of the resource `name` that reads `source`."""
-        if (self.stream is None) == (self.http is None):
-            yield FieldError(path=path, message="needs exactly one of stream and http")
+        if sum(kind is not None for kind in (self.stream, self.http, self.jdbc)) != 1:
+            yield FieldError(path=path, message="needs exactly one of stream, http and jdbc")
+            return
+        if self.or_else is not None and (self.or_else.http is None) == (self.or_else.jdbc is None):
+            yield FieldError(path=f"{path}.orElse", message="needs exactly one of http and jdbc")
             return
         if self.stream is not None:
             yield from self.stream.problems(f"{path}.stream", name)
@@ -146,9 +163,22 @@ class Enrichment(Model):
         yield from self._name_problems(path, source)
         yield from self._key_problems(path, source)
         yield from self._select_problems(path)
-        if self.lookup is not None:
-            place = "http" if self.http is not None else "orElse.http"
-            yield from self.lookup.problems(f"{path}.{place}", self.on)
+        match self.lookup:
+            case HttpLookup() as service:
+                yield from service.problems(f"{path}.{self.lookup_path}", self.on)
+            case JdbcLookup() as database:
+                yield from self._column_problems(path)
+                yield from database.problems(f"{path}.{self.lookup_path}", (*self.on.values(), *self.select))
+
+    def _column_problems(self, path: str) -> Iterator[FieldError]:
+        for ours, theirs in self.on.items():
+            if (kind := _base_name(self.declared.get(theirs, ""))) and kind not in _COLUMN_KEYS:
+                message = f"'{theirs}' is {kind}: a database is asked by text, whole numbers, decimals or booleans"
+                yield FieldError(path=join(path, "on", ours), message=message)
+        for index, field in enumerate(self.select):
+            if (kind := _base_name(self.declared.get(field, ""))) and kind not in _SIDE_TYPES:
+                message = f"'{field}' is {kind}: only numbers, text, booleans and times can be read from a database"
+                yield FieldError(path=join(path, "select", index), message=message)
 
     def _lookup_problems(self, path: str) -> Iterator[FieldError]:
         if self.fields is None:

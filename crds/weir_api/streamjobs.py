@@ -62,6 +62,28 @@ class Check(Model):
     condition: bool = Field(default=False, description="Whether it must be BOOLEAN")
 
 
+class Column(Model):
+    """A column of a database that a program reads."""
+
+    path: str = Field(description="The field path that names it, as in spec.enrichments[1].select[0]")
+    name: str = Field(min_length=1, description="Its name, as it is stored")
+    declared: str = Field(description="The type it is declared with")
+    types: tuple[str, ...] = Field(default=(), description="PostgreSQL's names of types that will do; default: any")
+
+
+class DatabaseTable(Model):
+    """A table of a PostgreSQL database that a program looks up in.
+
+    The launcher asks the database, when it can be reached, whether the table is as the program takes it.
+    """
+
+    path: str = Field(description="The field path, as in spec.enrichments[1].jdbc")
+    url: str = Field(description="Its JDBC address, without user and password")
+    secret: str | None = Field(default=None, description="Name of the secret with the keys username and password")
+    name: tuple[str, ...] = Field(min_length=1, max_length=2, description="The table, its schema before it if given")
+    columns: tuple[Column, ...] = Field(min_length=1, description="What is read of it")
+
+
 class Topic(Model):
     """A topic the job reads or writes. Made before the start when missing, unless it must be there already."""
 
@@ -95,6 +117,9 @@ class Program(Model):
         default=(), description="Expressions of users, checked before anything is touched"
     )
     topics: tuple[Topic, ...] = Field(default=(), description="Topics that must be there before the job starts")
+    databases: tuple[DatabaseTable, ...] = Field(
+        default=(), description="Tables of databases, checked before anything is touched if they can be reached"
+    )
 
 
 class StreamJobSpec(Spec):

@@ -12,14 +12,17 @@ from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
 from . import enrichment_outputs as outputs
 from . import enrichment_tails as tails
+from .dead_letters import dead_letter_insert
 from .enrichment_keys import Side, remembered_fields
 from .enrichment_rows import Columns, Stage
 from .enrichment_sides import joined
 from .expressions import ExpressionError, Scope, bound, identifier
-from .lookups import Lookup, settings
+from .lookups import Lookup, databases, settings
+from .shapes import shape
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
+_IDLE_AFTER = "10s"  # a stream that has nothing to say must not hold back the others
 # A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
 _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
@@ -42,8 +45,12 @@ class _Compiler:
         source = self._source()
         streams = {index: self._stream(index, side.stream) for index, side in self._streams()}
         stage = self._stages(source, streams)
-        lookups = [self._lookup(index, side, stage, source) for index, side in enumerate(spec.enrichments)]
-        asked = tuple(lookup for lookup in lookups if lookup is not None)
+        lookups = {
+            join("spec.enrichments", index): self._lookup(index, side, stage, source)
+            for index, side in enumerate(spec.enrichments)
+            if side.lookup is not None
+        }
+        asked = tuple(lookups.values())
         tail = tails.together(name, stage, asked, spec.flags.first_occurrence)
         flat = f"{name}_flat"
         written = outputs.written(spec, identifier(flat))
@@ -61,7 +68,7 @@ class _Compiler:
                 outputs.flat_view(flat, spec, tail.columns, tail.rows, fails=outputs.fails(spec)),
                 outputs.output_table(sink, name, spec),
             ),
-            inserts=(*(each for part in parts for each in part.inserts), Insert(name=ENRICHED, sql=insert)),
+            inserts=(dead_letter_insert(name, [part.letters for part in parts]), Insert(name=ENRICHED, sql=insert)),
             settings={"table.local-time-zone": "UTC", **settings(asked)},
             operators=(*stage.operators, *tail.operators),
             checks=(
@@ -70,6 +77,7 @@ class _Compiler:
                 *self.checks,
                 *written.checks,
             ),
+            databases=databases(lookups),
             topics=_each_once([*(topic for part in parts for topic in part.topics), *outputs.topics(name, spec)]),
         )
         return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
@@ -79,7 +87,7 @@ class _Compiler:
         return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
 
     def _source(self) -> SourceParts:
-        part = Part(uses_late=True)
+        part = Part(uses_late=True, idle_after=_IDLE_AFTER)
         return source_program(self.namespace, self.name, self.spec.source, delivery=self.spec.delivery, part=part)
 
     def _stream(self, index: int, stream: Source | None) -> SourceParts:
@@ -92,7 +100,7 @@ class _Compiler:
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
             path=join("spec.enrichments", index, "stream"),
-            part=Part(of=side.slug, uses_late=True),
+            part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
         )
 
     def _stages(self, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
@@ -128,10 +136,8 @@ class _Compiler:
         views = f"{source.events_view}, {stream.events_view}"
         return Check(path=join(path, "on", ours), expression=expression, scope=views, condition=True)
 
-    def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup | None:
-        """What a side asks of a service, over the columns that events have behind the last stage."""
-        if spec.lookup is None:
-            return None
+    def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup:
+        """What a side asks for, over the columns that events have behind the last stage."""
         path, when = join("spec.enrichments", index), None
         keys = tuple(self._bound(ours, stage.columns.scope, join(path, "on", ours)) for ours in spec.on)
         if spec.lookup_when is not None:
@@ -139,8 +145,21 @@ class _Compiler:
             when = self._bound(spec.lookup_when, stage.columns.scope, place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
+        if spec.stream is None:
+            self.checks += [self._asked_check(path, ours, theirs, spec, source) for ours, theirs in spec.on.items()]
         fields = remembered_fields(spec) if spec.stream is not None else spec.select
-        return Lookup(spec, spec.lookup, keys, when, fields)
+        return Lookup(spec, keys, when, fields)
+
+    def _asked_check(self, path: str, ours: str, theirs: str, spec: Enrichment, source: SourceParts) -> Check:
+        """Whether a look-up can be asked by it at all."""
+        other = f"CAST(NULL AS {shape(spec.declared[theirs]).sql})"
+        expression = self._bound(ours, self._fields(), "")
+        return Check(
+            path=join(path, "on", ours),
+            expression=f"({expression}) = {other}",
+            scope=source.events_view,
+            condition=True,
+        )
 
     def _fields(self) -> Scope:
         return Scope(columns={name: identifier(name) for name in self.spec.source.fields})

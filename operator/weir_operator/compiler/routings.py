@@ -71,7 +71,7 @@ def compile_router(router: Router, *, primer: bool = False) -> StreamJobSpec:
     Both have the same operators but for the source of events, which then starts where the spec says.
     """
     name, source = router.name, router.source.stream
-    letters = dead_letters.dead_letter_insert("dead-letters", name, name)
+    letters = dead_letters.dead_letter_insert(name, [dead_letters.dead_letter_query(name)])
     program = Program(
         tables=(
             _rules(router, source),

@@ -8,6 +8,7 @@ import pytest
 from weir_api import documents
 from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import SpecError
+from weir_api.lookups import HttpLookup
 from weir_api.resources import parse
 
 Edit = Callable[[dict[str, Any]], object]
@@ -106,7 +107,7 @@ def test_a_source_and_a_sink_are_enough() -> None:
         ),
         pytest.param(options(keyBy=["x"]), "spec.keyBy[0]: 'x' is not one of the source's fields", id="key"),
         pytest.param(
-            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream and http", id="no side"
+            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream, http and jdbc", id="no side"
         ),
         pytest.param(
             side(0, name="user"), "spec.enrichments[1].name: 'user' is too like 'user': names differ by more than"
@@ -205,5 +206,38 @@ def test_wrong_look_ups(http: dict[str, object], error: str) -> None:
 def test_no_value_for_on_error_means_null() -> None:
     spec = pipeline(side(0, orElse={"http": {"url": "http://s/{session}", "onError": None}}))
     lookup = spec.enrichments[0].lookup
-    assert lookup is not None
+    assert isinstance(lookup, HttpLookup)
     assert lookup.on_error == "null"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        pytest.param({"jdbc": {"url": "postgresql://db/x"}}, "jdbc.url: 'postgresql://db/x' is no address as"
+                     " jdbc:postgresql://host:5432/database", id="no address"),
+        pytest.param({"jdbc": {"url": "jdbc:postgresql://a:b@db/x"}}, "jdbc.url: has a password in it: put it into a"
+                     " secret", id="password"),
+        pytest.param({"jdbc": {"url": "jdbc:postgresql://db/x?user=a"}}, "jdbc.url: has credentials in it: put them"
+                     " into a secret", id="credentials"),
+        pytest.param({"jdbc": {"table": "a.b.c"}}, "jdbc.table: must match", id="table"),
+        pytest.param({"jdbc": {"onError": "null"}}, "jdbc.onError: unknown field 'onError'", id="on error"),
+        pytest.param({"on": {"amount": "team"}}, "on.amount: 'amount' is DECIMAL(12, 2), but 'team' is STRING: they are"
+                     " never equal", id="types across on"),
+        pytest.param({"on": {"at": "since"}}, "on.at: 'since' is TIMESTAMP: a database is asked by text, whole numbers,"
+                     " decimals or booleans", id="type of a key"),
+        pytest.param({"select": ["tags"]}, "select[0]: 'tags' is ARRAY: only numbers, text, booleans and times can be"
+                     " read from a database", id="type of a column"),
+        pytest.param({"fields": {"pod": "STRING", "a:b": "STRING"}, "select": ["a:b"]}, "jdbc.table: column 'a:b'"
+                     " cannot be asked for: there is a ':' or '?' in its name; make a view", id="colon"),
+        pytest.param({"expireAfter": "1h"}, "expireAfter: is for a stream, not for a look-up", id="expires"),
+        pytest.param({"http": {"url": "http://s/{pod}"}}, ": needs exactly one of stream, http and jdbc", id="two"),
+    ],
+)  # fmt: skip
+def test_wrong_databases(given: dict[str, Any], error: str) -> None:
+    jdbc = {"url": "jdbc:postgresql://db/x", "table": "pods", **given.pop("jdbc", {})}
+    fields = {"pod": "STRING", "team": "STRING", "since": "TIMESTAMP(3)", "tags": "ARRAY<STRING>"}
+    owner = {"name": "owner", "fields": fields, "on": {"session": "pod"}, "select": ["team"], "jdbc": jdbc, **given}
+    with pytest.raises(SpecError) as caught:
+        pipeline(lambda spec: spec["enrichments"].append(owner))
+    prefix = "spec.enrichments[2]" + ("" if error.startswith(":") else ".")
+    assert any(str(each).startswith(prefix + error) for each in caught.value.errors), caught.value.errors
