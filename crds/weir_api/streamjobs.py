@@ -36,6 +36,19 @@ class Operator(Model):
     )
 
 
+class Versions(Model):
+    """A table read as of now: `LATERAL TABLE(<name>(e.<processing time>))` has the newest row of each key.
+
+    Flink's temporal table function. It is kept in state and follows the table; an event whose key has no row yet meets
+    nothing.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128, description="Name of the function")
+    table: str = Field(min_length=1, description="The table or view, made by an earlier statement")
+    key: str = Field(min_length=1, description="Column that tells rows apart")
+    time: str = Field(min_length=1, description="Column with the row's processing time: AS PROCTIME()")
+
+
 class Check(Model):
     """An expression a user wrote, so that an error found by Flink's planner is reported at the user's own line.
 
@@ -93,6 +106,9 @@ class Program(Model):
 
     tables: tuple[str, ...] = Field(description="CREATE TABLE, VIEW or TEMPORARY VIEW statements, one each, in order")
     inserts: tuple[Insert, ...] = Field(min_length=1, description="What is written; all run as one job")
+    versions: tuple[Versions, ...] = Field(
+        default=(), description="Tables of which views read the newest row of a key; made as soon as their table is"
+    )
     settings: dict[str, str] = Field(
         default={}, description="Table settings of Flink that the meaning of the program depends on"
     )

@@ -5,11 +5,12 @@ from typing import Final, cast
 
 from weir_api.blocks import Spec
 from weir_api.errors import FieldError, SpecError
-from weir_api.resources import EnrichmentPipeline, Pattern, Resource, StreamJob
+from weir_api.resources import EnrichmentPipeline, Pattern, Resource, RoutingRule, StreamJob
 from weir_api.streamjobs import StreamJobSpec
 
 from .enrichments import compile_enrichment
 from .patterns import compile_pattern
+from .routings import compile_routing
 
 
 def compile_resource(resource: Resource[Spec]) -> StreamJobSpec:
@@ -28,6 +29,10 @@ def _enrichment(resource: Resource[Spec]) -> StreamJobSpec:
     return compile_enrichment(cast(EnrichmentPipeline, resource))
 
 
+def _routing(resource: Resource[Spec]) -> StreamJobSpec:
+    return compile_routing(cast(RoutingRule, resource))
+
+
 def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
     return cast(StreamJob, resource).spec
 
@@ -35,5 +40,6 @@ def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
 _COMPILERS: Final[dict[str, Callable[[Resource[Spec]], StreamJobSpec]]] = {
     "Pattern": _pattern,
     "EnrichmentPipeline": _enrichment,
+    "RoutingRule": _routing,
     "StreamJob": _stream_job,
 }

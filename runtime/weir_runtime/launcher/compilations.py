@@ -10,7 +10,7 @@ from weir_api.signatures import Signature
 from weir_api.streamjobs import Check, DatabaseTable, Insert
 
 from . import databases, plans
-from .planners import Planner, StatementError
+from .planners import Planner, StatementError, versions_made
 from .settings import MAX_PARALLELISM_KEY
 from .variables import UnknownVariableError, Variables
 
@@ -60,6 +60,8 @@ def compile_program(config: RevisionConfig, planner: Planner, variables: Variabl
             possible = [check for check in program.checks if _is_made(check.scope, program.tables[:position])]
             _all(variables, [(check.path, partial(_check, planner, check)) for check in possible])
             raise
+        made = versions_made(statement, program.versions)
+        _all(variables, [("", partial(planner.create_versions, one)) for one in made])
     _all(variables, [(check.path, partial(_check, planner, check)) for check in program.checks])
     _ask_databases(planner, variables, program.databases)
     targets = _all(
