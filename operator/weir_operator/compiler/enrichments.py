@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from weir_api.blocks import Source
-from weir_api.enrichments import Enrichment, EnrichmentPipelineSpec
+from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.resources import EnrichmentPipeline
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec, Topic
+from weir_api.tables import DELETED
 
 from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
@@ -43,7 +45,7 @@ class _Compiler:
     def job(self) -> StreamJobSpec:
         spec, name = self.spec, self.name
         source = self._source()
-        streams = {index: self._stream(index, side.stream) for index, side in self._streams()}
+        streams = {index: self._stream(index, side.source) for index, side in self._streams()}
         stage = self._stages(source, streams)
         lookups = {
             join("spec.enrichments", index): self._lookup(index, side, stage, source)
@@ -83,8 +85,8 @@ class _Compiler:
         return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
 
     def _streams(self) -> Iterator[tuple[int, Enrichment]]:
-        """The sides that are streams, with their index in the spec."""
-        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
+        """The sides that are streams or tables, with their index in the spec."""
+        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.source is not None)
 
     def _source(self) -> SourceParts:
         part = Part(uses_late=True, idle_after=_IDLE_AFTER)
@@ -99,7 +101,7 @@ class _Compiler:
             stream,
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
-            path=join("spec.enrichments", index, "stream"),
+            path=join("spec.enrichments", index, side.source_path),
             part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
         )
 
@@ -118,7 +120,7 @@ class _Compiler:
     def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
         path = join("spec.enrichments", index)
         fields = Scope(columns={name: identifier(name) for name in spec.declared})
-        end_when, checks = _NEVER, []
+        end_when, checks = (_NEVER if spec.table is None else f"{DELETED} IS TRUE"), []
         if spec.end_when is not None:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
@@ -145,9 +147,9 @@ class _Compiler:
             when = self._bound(spec.lookup_when, stage.columns.scope, place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
-        if spec.stream is None:
+        if spec.source is None:
             self.checks += [self._asked_check(path, ours, theirs, spec, source) for ours, theirs in spec.on.items()]
-        fields = remembered_fields(spec) if spec.stream is not None else spec.select
+        fields = remembered_fields(spec) if spec.source is not None else spec.select
         return Lookup(spec, keys, when, fields)
 
     def _asked_check(self, path: str, ours: str, theirs: str, spec: Enrichment, source: SourceParts) -> Check:
