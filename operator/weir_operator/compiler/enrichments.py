@@ -1,6 +1,7 @@
 """EnrichmentPipeline -> StreamJob. What it means is written in docs/enrichment.md."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from weir_api.blocks import Source
 from weir_api.enrichments import EnrichmentPipelineSpec
@@ -125,7 +126,7 @@ class _Compiler:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
             end_when = f"({condition}) IS TRUE"
-        keys = tuple(self._bound(ours, before.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
         checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
         side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
         stage = joined(self.name, side, before, late=spec.or_else is None)
@@ -141,10 +142,10 @@ class _Compiler:
     def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup:
         """What a side asks for, over the columns that events have behind the last stage."""
         path, when = join("spec.enrichments", index), None
-        keys = tuple(self._bound(ours, stage.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(stage), join(path, "on", ours)) for ours in spec.on)
         if spec.lookup_when is not None:
             place = f"{path}.lookupWhen"
-            when = self._bound(spec.lookup_when, stage.columns.scope, place)
+            when = self._bound(spec.lookup_when, self._scope(stage), place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
         if spec.source is None:
@@ -162,6 +163,11 @@ class _Compiler:
             scope=source.events_view,
             condition=True,
         )
+
+    def _scope(self, stage: Stage) -> Scope:
+        """The names a key or condition over an event may use: sides are not among them, so none waits for another."""
+        sides = {side.name: "is a side: none sees what another gives" for side in self.spec.enrichments}
+        return replace(stage.columns.scope, unclear=sides)
 
     def _fields(self) -> Scope:
         return Scope(columns={name: identifier(name) for name in self.spec.source.fields})
