@@ -1,12 +1,15 @@
 """EnrichmentPipeline -> StreamJob. What it means is written in docs/enrichment.md."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from weir_api.blocks import Source
-from weir_api.enrichments import Enrichment, EnrichmentPipelineSpec
+from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.resources import EnrichmentPipeline
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec, Topic
+from weir_api.tables import DELETED
 
 from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
@@ -43,7 +46,7 @@ class _Compiler:
     def job(self) -> StreamJobSpec:
         spec, name = self.spec, self.name
         source = self._source()
-        streams = {index: self._stream(index, side.stream) for index, side in self._streams()}
+        streams = {index: self._stream(index, side.source) for index, side in self._streams()}
         stage = self._stages(source, streams)
         lookups = {
             join("spec.enrichments", index): self._lookup(index, side, stage, source)
@@ -83,8 +86,8 @@ class _Compiler:
         return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
 
     def _streams(self) -> Iterator[tuple[int, Enrichment]]:
-        """The sides that are streams, with their index in the spec."""
-        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
+        """The sides that are streams or tables, with their index in the spec."""
+        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.source is not None)
 
     def _source(self) -> SourceParts:
         part = Part(uses_late=True, idle_after=_IDLE_AFTER)
@@ -99,7 +102,7 @@ class _Compiler:
             stream,
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
-            path=join("spec.enrichments", index, "stream"),
+            path=join("spec.enrichments", index, side.source_path),
             part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
         )
 
@@ -118,12 +121,12 @@ class _Compiler:
     def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
         path = join("spec.enrichments", index)
         fields = Scope(columns={name: identifier(name) for name in spec.declared})
-        end_when, checks = _NEVER, []
+        end_when, checks = (_NEVER if spec.table is None else f"{DELETED} IS TRUE"), []
         if spec.end_when is not None:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
             end_when = f"({condition}) IS TRUE"
-        keys = tuple(self._bound(ours, before.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
         checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
         side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
         stage = joined(self.name, side, before, late=spec.or_else is None)
@@ -139,15 +142,15 @@ class _Compiler:
     def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup:
         """What a side asks for, over the columns that events have behind the last stage."""
         path, when = join("spec.enrichments", index), None
-        keys = tuple(self._bound(ours, stage.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(stage), join(path, "on", ours)) for ours in spec.on)
         if spec.lookup_when is not None:
             place = f"{path}.lookupWhen"
-            when = self._bound(spec.lookup_when, stage.columns.scope, place)
+            when = self._bound(spec.lookup_when, self._scope(stage), place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
-        if spec.stream is None:
+        if spec.source is None:
             self.checks += [self._asked_check(path, ours, theirs, spec, source) for ours, theirs in spec.on.items()]
-        fields = remembered_fields(spec) if spec.stream is not None else spec.select
+        fields = remembered_fields(spec) if spec.source is not None else spec.select
         return Lookup(spec, keys, when, fields)
 
     def _asked_check(self, path: str, ours: str, theirs: str, spec: Enrichment, source: SourceParts) -> Check:
@@ -160,6 +163,11 @@ class _Compiler:
             scope=source.events_view,
             condition=True,
         )
+
+    def _scope(self, stage: Stage) -> Scope:
+        """The names a key or condition over an event may use: sides are not among them, so none waits for another."""
+        sides = {side.name: "is a side: none sees what another gives" for side in self.spec.enrichments}
+        return replace(stage.columns.scope, unclear=sides)
 
     def _fields(self) -> Scope:
         return Scope(columns={name: identifier(name) for name in self.spec.source.fields})

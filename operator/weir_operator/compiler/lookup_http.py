@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import ceil
 
 from weir_api.durations import milliseconds
-from weir_api.enrichments import Enrichment
 from weir_api.lookups import HttpLookup
+from weir_api.sides import Enrichment
 
 from .expressions import identifier, text
 from .kafka_options import with_clause

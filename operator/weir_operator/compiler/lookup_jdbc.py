@@ -10,9 +10,9 @@ from math import ceil
 from urllib.parse import urlsplit
 
 from weir_api.durations import milliseconds
-from weir_api.enrichments import Enrichment
 from weir_api.errors import join
 from weir_api.lookups import JdbcLookup
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import Column, DatabaseTable
 
 from .expressions import identifier

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from weir_api.enrichments import Enrichment
 from weir_api.lookups import HttpLookup, JdbcLookup
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import DatabaseTable, Operator
 
 from .enrichment_keys import side_column, side_type
@@ -77,7 +77,7 @@ class Lookup:
     def needs(self, is_late: str) -> str:
         """SQL: whether an event asks; `is_late`: SQL for whether it is late."""
         when = f"({self.when}) IS TRUE" if self.when is not None else None
-        if self.spec.stream is None:
+        if self.spec.source is None:
             return f"{known(self.keys)}" + (f" AND {when}" if when else "")
         reasons = [is_late, f"{self.column} IS NULL", *([when] if when else [])]
         return f"{known(self.keys)} AND ({' OR '.join(reasons)})"

@@ -10,8 +10,9 @@ from weir_api.blocks import Delivery, Source
 from weir_api.durations import milliseconds
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.streamjobs import Check, Insert, Topic
+from weir_api.tables import DELETED, Table
 
-from . import csv_records, dead_letters, json_records
+from . import csv_records, dead_letters, json_records, table_records
 from .expressions import ExpressionError, Scope, bound, identifier, interval
 from .kafka_options import source_options, with_clause
 from .readings import reading
@@ -96,7 +97,7 @@ def source_program(
     paths below `path`, for what this compiler cannot do.
     """
     fields = _fields(source, required_fields, path)
-    record = _format(source, fields, path)
+    record = _format(source, fields, path, required_fields)
     where = _where(source, fields, path)
     prefix, group = part.prefix(name), part.group(namespace, name)
     rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
@@ -145,10 +146,13 @@ def _fields(source: Source, required: tuple[str, ...], path: str) -> tuple[Field
         fields.append(Field(name, kind, required=must))
     if errors:
         raise SpecError(errors)
-    return tuple(fields)
+    deleted = [Field(DELETED, shape("BOOLEAN"))] if isinstance(source, Table) else []
+    return (*fields, *deleted)
 
 
-def _format(source: Source, fields: tuple[Field, ...], path: str) -> RecordFormat:
+def _format(source: Source, fields: tuple[Field, ...], path: str, keys: tuple[str, ...]) -> RecordFormat:
+    if isinstance(source, Table):
+        return table_records.TableRecords(source, fields, keys)
     match source.format:
         case "json":
             return json_records.JsonRecords(source, fields)
@@ -206,7 +210,10 @@ def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, 
 def _topics(name: str, source: Source, part: Part) -> tuple[Topic, ...]:
     read = () if source.topic is None else (source.topic,)
     servers = source.bootstrap_servers
-    sources = tuple(Topic(name=topic, create=True, role="source", bootstrap_servers=servers) for topic in read)
+    config = {"cleanup.policy": "compact"} if isinstance(source, Table) else {}
+    sources = tuple(
+        Topic(name=topic, create=True, role="source", bootstrap_servers=servers, config=config) for topic in read
+    )
     if part.of:
         return sources
     letters = dead_letters.topics(name, source)

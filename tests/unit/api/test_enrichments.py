@@ -107,7 +107,7 @@ def test_a_source_and_a_sink_are_enough() -> None:
         ),
         pytest.param(options(keyBy=["x"]), "spec.keyBy[0]: 'x' is not one of the source's fields", id="key"),
         pytest.param(
-            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream, http and jdbc", id="no side"
+            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream, table, http and jdbc", id="no side"
         ),
         pytest.param(
             side(0, name="user"), "spec.enrichments[1].name: 'user' is too like 'user': names differ by more than"
@@ -230,7 +230,8 @@ def test_no_value_for_on_error_means_null() -> None:
         pytest.param({"fields": {"pod": "STRING", "a:b": "STRING"}, "select": ["a:b"]}, "jdbc.table: column 'a:b'"
                      " cannot be asked for: there is a ':' or '?' in its name; make a view", id="colon"),
         pytest.param({"expireAfter": "1h"}, "expireAfter: is for a stream, not for a look-up", id="expires"),
-        pytest.param({"http": {"url": "http://s/{pod}"}}, ": needs exactly one of stream, http and jdbc", id="two"),
+        pytest.param({"http": {"url": "http://s/{pod}"}}, ": needs exactly one of stream, table, http and jdbc",
+                     id="two"),
     ],
 )  # fmt: skip
 def test_wrong_databases(given: dict[str, Any], error: str) -> None:
@@ -241,3 +242,46 @@ def test_wrong_databases(given: dict[str, Any], error: str) -> None:
         pipeline(lambda spec: spec["enrichments"].append(owner))
     prefix = "spec.enrichments[2]" + ("" if error.startswith(":") else ".")
     assert any(str(each).startswith(prefix + error) for each in caught.value.errors), caught.value.errors
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        pytest.param({"table": {"where": "team = 'x'"}}, "table.where: is not for a table: a record that deletes has a"
+                     " key and a time, but no fields", id="where"),
+        pytest.param({"table": {"timestamp": {"field": "team"}}}, "table.timestamp.field: is not for a table: a record"
+                     " that deletes has a key and a time, but no fields", id="time"),
+        pytest.param({"table": {"format": "csv"}}, "table.format: must be json for a table", id="format"),
+        pytest.param({"table": {"key": "text"}, "on": {"session": "pod", "id": "team"}}, "table.key: text is one field,"
+                     " but on names 2: the keys must be json", id="key"),
+        pytest.param({"table": {"fields": {"pod": "STRING", "team": "STRING NOT NULL"}}}, "table.fields.team: may be"
+                     " null: a record that deletes has no fields but its key's", id="not null"),
+        pytest.param({"merge": "latestNonNull"}, "merge: is for a stream: compaction keeps only the newest record of a"
+                     " key", id="merge"),
+        pytest.param({"endWhen": "team = 'x'"}, "endWhen: is for a stream: in a table, a record without a value is what"
+                     " deletes", id="endWhen"),
+        pytest.param({"fields": {"pod": "STRING"}}, "fields: stand in the table", id="fields"),
+        pytest.param({"table": {"topic": "enriched"}}, "table.topic: 'enriched' is what this pipeline writes: an"
+                     " endless loop", id="loop"),
+        pytest.param({"backfill": {"from": "yesterday"}}, "backfill.from: must be earliest or an instant as"
+                     " 2026-01-31T12:00:00Z, not 'yesterday'", id="backfill"),
+        pytest.param({"backfill": {"from": "earliest"}, "table": {"startFrom": "latest"}}, "backfill: says where"
+                     " reading begins, and so does startFrom: give one of them", id="backfill and startFrom"),
+    ],
+)  # fmt: skip
+def test_wrong_tables(given: dict[str, Any], error: str) -> None:
+    fields = {"pod": "STRING", "team": "STRING"}
+    table = {"topic": "pods", "fields": fields, **given.pop("table", {})}
+    owner = {"name": "owner", "on": {"session": "pod"}, "select": ["team"], "table": table, **given}
+    with pytest.raises(SpecError) as caught:
+        pipeline(lambda spec: spec["enrichments"].append(owner))
+    assert [str(each) for each in caught.value.errors] == [f"spec.enrichments[2].{error}"]
+
+
+def test_a_look_up_has_nothing_to_fill_in() -> None:
+    with pytest.raises(SpecError) as caught:
+        pipeline(side(0, stream=None, expireAfter=None, endWhen=None, http={"url": "http://s/{session}"},
+                      fields={"id": "STRING", "country": "STRING"}, backfill={"from": "earliest"}))  # fmt: skip
+    assert [str(each) for each in caught.value.errors] == [
+        "spec.enrichments[0].backfill: is for a stream, not for a look-up"
+    ]
