@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 
 from . import messages
 from .base import DNS_LABEL, Model
+from .billings import BillingViewSpec
 from .blocks import Spec
 from .enrichments import EnrichmentPipelineSpec
 from .errors import FieldError, Origin, SpecError, suggestion
@@ -63,6 +64,7 @@ class Resource(Model, Generic[S_co]):
 
 Pattern = Resource[PatternSpec]
 EnrichmentPipeline = Resource[EnrichmentPipelineSpec]
+BillingView = Resource[BillingViewSpec]
 StreamJob = Resource[StreamJobSpec]
 
 
@@ -82,6 +84,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("Pattern", "patterns", "pat", Pattern),
         Kind("EnrichmentPipeline", "enrichmentpipelines", "enrich", EnrichmentPipeline),
+        Kind("BillingView", "billingviews", "bill", BillingView),
         Kind("StreamJob", "streamjobs", "sj", StreamJob, pipeline=False),
     )
 }

@@ -5,9 +5,10 @@ from typing import Final, cast
 
 from weir_api.blocks import Spec
 from weir_api.errors import FieldError, SpecError
-from weir_api.resources import EnrichmentPipeline, Pattern, Resource, StreamJob
+from weir_api.resources import BillingView, EnrichmentPipeline, Pattern, Resource, StreamJob
 from weir_api.streamjobs import StreamJobSpec
 
+from .billings import compile_billing
 from .enrichments import compile_enrichment
 from .patterns import compile_pattern
 
@@ -28,6 +29,10 @@ def _enrichment(resource: Resource[Spec]) -> StreamJobSpec:
     return compile_enrichment(cast(EnrichmentPipeline, resource))
 
 
+def _billing(resource: Resource[Spec]) -> StreamJobSpec:
+    return compile_billing(cast(BillingView, resource))
+
+
 def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
     return cast(StreamJob, resource).spec
 
@@ -35,5 +40,6 @@ def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
 _COMPILERS: Final[dict[str, Callable[[Resource[Spec]], StreamJobSpec]]] = {
     "Pattern": _pattern,
     "EnrichmentPipeline": _enrichment,
+    "BillingView": _billing,
     "StreamJob": _stream_job,
 }
