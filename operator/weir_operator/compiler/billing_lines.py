@@ -19,7 +19,8 @@ from .matchings import view
 OPERATORS: Final = (
     Operator(name="closing", columns=("weir_final_events",)),
     Operator(name="news", columns=("weir_report_now", "w0$o0"), type="over-aggregate"),
-    Operator(name="revisions", columns=("weir_line_now", "w0$o0"), type="over-aggregate"),
+    # The next is any other over these rows.
+    Operator(name="revisions", columns=("weir_end", "weir_events"), type="over-aggregate"),
 )
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 _WINDOW = "TUMBLE(TABLE {}, DESCRIPTOR(weir_time), INTERVAL '0.001' SECOND)"
