@@ -76,7 +76,7 @@ class Engine:
                 self._reach(self.settings.servers)
             self._fleet = LocalFleet(self.places, self.servers, environment)
             streamjobs = Reconciler(self.store, self._fleet)
-            shared = SharedReconciler(self.store, KafkaTables(self.servers), SHARINGS)
+            shared = SharedReconciler(self.store, KafkaTables(self.servers), SHARINGS, self._adjusted)
             kinds = ResourceReconciler(self.store, self._compiled, shared)
             self._loop = Loop(streamjobs, kinds, self._report)
             self._spawn(self._loop.run, "loop")
@@ -179,8 +179,10 @@ class Engine:
         sessions.record(self.settings.folder, session)
 
     def _compiled(self, resource: Resource) -> StreamJobSpec:
-        """What a resource becomes; while we stop, a job that is suspended."""
-        spec = compile_resource(resource)
+        return self._adjusted(compile_resource(resource))
+
+    def _adjusted(self, spec: StreamJobSpec) -> StreamJobSpec:
+        """What is to run; while we stop, suspended."""
         return spec.model_copy(update={"suspended": True}) if self._stopping else spec
 
     def _suspend(self, job: StoredObject) -> None:

@@ -75,3 +75,9 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
 
 SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed)}
 """By kind; every resource of another kind has a StreamJob of its own."""
+
+
+def job_name(resource: Resource[Spec]) -> str:
+    """The name of the StreamJob that a resource runs as or has a part in."""
+    sharing = SHARINGS.get(resource.kind)
+    return resource.metadata.name if sharing is None else sharing.name(resource)

@@ -4,9 +4,10 @@ What is published is found again by looking: the table is worked out from all re
 whether the job has it is asked of Kafka. So nothing here has to survive a crash.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +23,6 @@ from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, 
 from weir_operator.fleet.topics import TopicError
 
 STREAMJOB: Final = "StreamJob"
-_ASK_EVERY: Final = 0.2
 
 
 @dataclass
@@ -35,7 +35,20 @@ class _Published:
     followed: bool = False
     trouble: str = ""
     asked_at: float = 0.0
+    shared: Shared | None = None
+    version: frozenset[tuple[str, int]] = frozenset()
+    """Of what `shared` was compiled from: uids and generations."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
+class _Listing:
+    """All resources of a kind as they were listed last; with thousands of them not each pass can list anew."""
+
+    objects: tuple[StoredObject, ...] = ()
+    at: float = 0.0
+    parsed: dict[tuple[str, int], Resource[ResourceSpec]] = field(default_factory=dict)
+    """By uid and generation."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,13 @@ class SharedReconciler:
     store: Objects
     tables: Tables
     sharings: Mapping[str, Sharing]
+    adjusted: Callable[[StreamJobSpec], StreamJobSpec] = lambda spec: spec
+    """The last word on what runs, as when everything is being suspended."""
+    ask_every: float = 0.2
+    """Seconds between two questions whether a job has followed."""
     _published: dict[Key, _Published] = field(default_factory=dict)
+    _listings: dict[str, _Listing] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def shares(self, kind: str) -> bool:
         """Whether resources of this kind share StreamJobs."""
@@ -68,12 +87,14 @@ class SharedReconciler:
         resource = typed(stored)
         key = Key(kind=STREAMJOB, name=sharing.name(resource), namespace=stored.metadata.namespace)
         members = self._members(stored, sharing, key.name)
-        shared = sharing.compile(members.parsed, resource)
         child = self.store.get(key)
         if not members.staying:
-            return self._take_down(stored, child)
+            if stored.deleting:
+                return self._take_down(stored, child)
+            return _status(stored, child, "Pending", "", "it was not listed yet"), True
         published = self._published.setdefault(key, _Published())
         with published.lock:
+            shared = self._compiled(published, sharing, members, resource)
             self._follow(published, shared, members, child)
             child = self._applied(key, shared, members, child, primed=published.followed)
         if stored.deleting:
@@ -82,19 +103,36 @@ class SharedReconciler:
         return self._told(stored, shared, published, child)
 
     def _members(self, stored: StoredObject, sharing: Sharing, name: str) -> _Members:
+        """Those that share with this one. What they were a moment ago will do, but not to take a job down."""
         staying: dict[str, StoredObject] = {}
         parsed: list[Resource[ResourceSpec]] = []
-        for one in self.store.list(stored.kind):
-            if one.deleting or one.metadata.namespace != stored.metadata.namespace:
-                continue
-            try:
-                resource = typed(one)
-            except SpecError:
-                continue  # its own pass tells of it
-            if sharing.name(resource) == name:
+        for one, resource in self._listed(stored.kind, fresh=stored.deleting):
+            if one.metadata.namespace == stored.metadata.namespace and sharing.name(resource) == name:
                 staying[one.metadata.name] = one
                 parsed.append(resource)
         return _Members(staying, parsed)
+
+    def _listed(self, kind: str, *, fresh: bool) -> list[tuple[StoredObject, Resource[ResourceSpec]]]:
+        with self._lock:
+            listing = self._listings.setdefault(kind, _Listing())
+            if fresh or time.monotonic() - listing.at >= self.ask_every:
+                listing.objects, listing.at = self.store.list(kind), time.monotonic()
+                before, listing.parsed = listing.parsed, {}
+                for one in listing.objects:
+                    key = one.metadata.uid, one.metadata.generation
+                    with contextlib.suppress(SpecError):  # its own pass tells of it
+                        listing.parsed[key] = before.get(key) or typed(one)
+            found = ((one, listing.parsed.get((one.metadata.uid, one.metadata.generation))) for one in listing.objects)
+            return [(one, resource) for one, resource in found if resource is not None and not one.deleting]
+
+    def _compiled(
+        self, published: _Published, sharing: Sharing, members: _Members, resource: Resource[ResourceSpec]
+    ) -> Shared:
+        """Worked out once for the same members."""
+        version = frozenset((one.metadata.uid, one.metadata.generation) for one in members.staying.values())
+        if published.shared is None or published.version != version:
+            published.shared, published.version = sharing.compile(members.parsed, resource), version
+        return published.shared
 
     def _follow(self, published: _Published, shared: Shared, members: _Members, child: StoredObject | None) -> None:
         try:
@@ -120,7 +158,7 @@ class SharedReconciler:
     def _asked(self, published: _Published, shared: Shared) -> bool:
         """All that wait for one answer ask once."""
         now = time.monotonic()
-        if now - published.asked_at < _ASK_EVERY:
+        if now - published.asked_at < self.ask_every:
             return False
         followed = self.tables.followed(shared.topic, shared.group)
         published.asked_at = time.monotonic()
@@ -133,12 +171,13 @@ class SharedReconciler:
         primer = _written(shared.primer)
         running = child is not None and child.spec.get("program") != primer["program"]
         ready = running or (primed and child is not None and not child.deleting)
+        wanted = shared.spec if ready else shared.primer
         owners = tuple(
             OwnerReference(kind=one.kind, name=one.metadata.name, uid=one.metadata.uid)
             for _, one in sorted(members.staying.items())
         )
         try:
-            return self.store.apply(key, _written(shared.spec) if ready else primer, owners=owners)[0]
+            return self.store.apply(key, _written(self.adjusted(wanted)), owners=owners)[0]
         except DeletingError:
             return child  # an earlier one of this name is still on its way out
 
@@ -156,6 +195,8 @@ class SharedReconciler:
         errors = shared.errors.get(name, ())
         if errors:
             raise SpecError(errors)
+        if name not in shared.revisions:
+            return _status(stored, child, "Pending", "", "it was not listed yet"), True
         current = published.followed and published.generations.get(uid) == stored.metadata.generation
         primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
         running = child is not None and child.status.phase == "Running"
