@@ -14,7 +14,7 @@ from typing import Final
 from .phases import TRANSITIONS
 from .reasons import REASONS, STEPS
 from .resources import KINDS
-from .schemas import Schema, schema_of
+from .schemas import Schema, in_words, schema_of
 from .statuses import Status
 
 _PLACE = re.compile(r"(?P<head><!-- table: (?P<name>[^>]+?) -->\n).*?(?P<foot><!-- end -->)", re.DOTALL)
@@ -109,15 +109,12 @@ def _plural(name: str) -> str:
 
 def _default(field: Schema) -> str:
     default = field.get("default")
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    return "" if default in (None, "", [], {}) else f"`{default}`"
+    return "" if default in (None, "", [], {}) else f"`{in_words(default)}`"
 
 
 def _without_default(text: str, default: object) -> str:
     # the column beside says it
-    shown = str(default).lower() if isinstance(default, bool) else default
-    return text.removesuffix(f"; default: {shown}").replace("|", "\\|")
+    return text.removesuffix(f"; default: {in_words(default)}").replace("|", "\\|")
 
 
 def main(arguments: list[str] | None = None) -> int:

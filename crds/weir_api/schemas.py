@@ -41,18 +41,41 @@ def _kept(word: str, schema: Schema, definitions: Schema) -> object:
             return {name: _structural(field, definitions) for name, field in below.items()}
         case "items" | "additionalProperties", dict(below):
             return _structural(below, definitions)
-        case "default", dict():
-            return {}  # the defaults of its fields fill it
+        case "default", dict(given):
+            return _beyond(given, schema.get("properties", {}), definitions)
         case "description", str(text):
-            return " ".join(text.split()) + _default_in_words(text, schema.get("default"))
+            default = schema.get("default")
+            told = _kept("default", schema, definitions) if isinstance(default, dict) else default
+            return " ".join(text.split()) + _default_in_words(text, told)
         case _, value:
             return value
 
 
+def _beyond(given: Schema, fields: Schema, definitions: Schema) -> Schema:
+    """What of an object's default its fields' own do not fill in."""
+    found: Schema = {}
+    for name, value in given.items():
+        field = _resolved(fields.get(name, {}), definitions)
+        if isinstance(value, dict):
+            below = _beyond(value, field.get("properties", {}), definitions)
+            if below or "default" not in field:
+                found[name] = below
+        elif value is not None and value != field.get("default"):
+            found[name] = value
+    return found
+
+
 def _default_in_words(text: str, default: object) -> str:
-    if default in ("", None) or "default:" in text or isinstance(default, dict | list):
+    if default in ("", None, {}) or "default:" in text or isinstance(default, list):
         return ""
-    return f"; default: {str(default).lower() if isinstance(default, bool) else default}"
+    return f"; default: {in_words(default)}"
+
+
+def in_words(default: object) -> str:
+    """A default as people write it in YAML."""
+    if isinstance(default, dict):
+        return "{" + ", ".join(f"{name}: {in_words(value)}" for name, value in default.items()) + "}"
+    return str(default).lower() if isinstance(default, bool) else str(default)
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

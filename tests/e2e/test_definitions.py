@@ -17,13 +17,16 @@ from . import kubectl
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {
     document["kind"]: document
-    for name in ("abandoned-cart", "money")
+    for name in ("abandoned-cart", "money", "welcome-mail", "phone-bills")
     for document in [YAML(typ="safe").load(ROOT / "examples" / "pipelines" / f"{name}.yaml")]
 }
 STEP = "spec.sequence.2"
 SIDE = "spec.enrichments.0"
 LOOKUP = {"url": "http://users/{userSessionId}"}
 DELETED = object()
+FIELDS = {"clientCountryCode": "STRING", "id": "STRING"}
+ASKED: Mapping[str, object] = {f"{SIDE}.stream": DELETED, f"{SIDE}.expireAfter": DELETED, f"{SIDE}.http": LOOKUP}
+CONDITION = "spec.match.expressions.0"
 
 # (kind, message, changes of the example by path): one for every rule.
 REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
@@ -46,6 +49,31 @@ REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
     ("EnrichmentPipeline", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
     ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {f"{SIDE}.stream.topic": DELETED}),
     ("EnrichmentPipeline", "is not one of the source's fields", {f"{SIDE}.stream.timestamp.field": "nobody"}),
+    ("EnrichmentPipeline", "needs exactly one of stream, table, http and jdbc", {f"{SIDE}.http": LOOKUP}),
+    ("EnrichmentPipeline", "needs exactly one of stream, table, http and jdbc", {f"{SIDE}.stream": DELETED}),
+    ("EnrichmentPipeline", "needs exactly one of http and jdbc", {f"{SIDE}.orElse": {}}),
+    ("EnrichmentPipeline", "stand in the stream", {f"{SIDE}.fields": FIELDS}),
+    ("EnrichmentPipeline", "are needed", ASKED),
+    *(
+        ("EnrichmentPipeline", "is for a stream", {**ASKED, f"{SIDE}.fields": FIELDS, f"{SIDE}.{name}": value})
+        for name, value in (
+            ("expireAfter", "1d"),
+            ("endWhen", "TRUE"),
+            ("orElse", {"http": LOOKUP}),
+            ("backfill", {"from": "earliest"}),
+        )
+    ),
+    ("RoutingRule", "needs exactly one of topic and topicPattern", {"spec.source.topicPattern": "events.*"}),
+    ("RoutingRule", "needs exactly one of topic and http", {"spec.destination.topic": "welcome"}),
+    ("RoutingRule", "are not for it", {f"{CONDITION}.operator": "Exists"}),
+    ("RoutingRule", "needs exactly one", {f"{CONDITION}.operator": "Gt"}),
+    ("RoutingRule", "needs at least one", {f"{CONDITION}.values": []}),
+    ("BillingView", "each must be one of the source's fields", {"spec.views.0.by": ["nobody"]}),
+    ("BillingView", "each view needs a name of its own", {"spec.views.1.name": "customers"}),
+    ("BillingView", "must be the name of a view", {"spec.invoices.view": "nobody"}),
+    ("BillingView", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
+    ("BillingView", "needs exactly one of topic and topicPattern", {"spec.source.topic": DELETED}),
+    ("BillingView", "needs exactly one of currency and currencyField", {"spec.amount.currency": DELETED}),
 ]
 
 
@@ -82,6 +110,23 @@ def test_what_contradicts_itself_is_refused_by_both(kind: str, message: str, cha
     with pytest.raises(kubectl.KubectlError) as refused:
         kubectl.apply(document, "--dry-run=server")
     assert message in str(refused.value)
+
+
+def rules(schema: Any) -> Iterator[str]:
+    """The messages of all rules of a schema."""
+    for rule in schema.get("x-kubernetes-validations", ()):
+        yield rule["message"]
+    for below in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(below, dict):
+            yield from rules(below)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_rule_has_its_case(kind: str) -> None:
+    document = YAML(typ="safe").load(ROOT / "crds" / f"{KINDS[kind].plural}.yaml")
+    told = set(rules(document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
+    tried = [message for other, message, _ in REFUSED if other == kind]
+    assert [message for message in told if not any(message.startswith(one) for one in tried)] == []
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from weir_api import crds
 from weir_api.resources import KINDS, Kind
+from weir_api.schemas import in_words
 
 DIRECTORY = Path(__file__).parents[3] / "crds"
 # What an API server knows in a structural schema; the rest it refuses or drops.
@@ -94,8 +95,7 @@ def test_the_spec_is_documented_with_its_defaults(kind: Kind) -> None:
         assert node.get("description"), f"{path} has no description"
         default = node.get("default")
         if default not in (None, [], {}, ""):
-            shown = str(default).lower() if isinstance(default, bool) else str(default)
-            assert f"default: {shown}" in node["description"], path
+            assert f"default: {in_words(default)}" in node["description"], path
 
 
 @every_kind
