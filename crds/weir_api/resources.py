@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 
 from . import messages
 from .base import DNS_LABEL, Model
+from .billings import BillingViewSpec
 from .blocks import Spec
 from .enrichments import EnrichmentPipelineSpec
 from .errors import FieldError, Origin, SpecError, suggestion
@@ -65,6 +66,7 @@ class Resource(Model, Generic[S_co]):
 Pattern = Resource[PatternSpec]
 EnrichmentPipeline = Resource[EnrichmentPipelineSpec]
 RoutingRule = Resource[RoutingRuleSpec]
+BillingView = Resource[BillingViewSpec]
 StreamJob = Resource[StreamJobSpec]
 
 
@@ -85,6 +87,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("Pattern", "patterns", "pat", Pattern),
         Kind("EnrichmentPipeline", "enrichmentpipelines", "enrich", EnrichmentPipeline),
         Kind("RoutingRule", "routingrules", "route", RoutingRule),
+        Kind("BillingView", "billingviews", "bill", BillingView),
         Kind("StreamJob", "streamjobs", "sj", StreamJob, pipeline=False),
     )
 }

@@ -27,7 +27,8 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            help="pipelines, patterns (pat), enrichmentpipelines (enrich), streamjobs (sj), all; or KIND/NAME."
+            help="pipelines, patterns (pat), enrichmentpipelines (enrich), billingviews (bill), streamjobs (sj), all;"
+            " or KIND/NAME."
         ),
     ] = "pipelines",
     name: Annotated[str | None, typer.Argument(help="One resource instead of all.")] = None,

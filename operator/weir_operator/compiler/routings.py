@@ -4,6 +4,7 @@ Rules are records of a topic (`routing_records`), held in Flink's state and join
 type. So a change of a rule is a record and never another revision.
 """
 
+import json
 import re
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,6 +13,7 @@ from typing import Final
 from weir_api.blocks import Delivery, Runtime, Source
 from weir_api.resources import RoutingRule
 from weir_api.routings import RESULTS_HTTP, RoutedSource
+from weir_api.services import Service
 from weir_api.streamjobs import Insert, Operator, Program, StreamJobSpec, Topic, Versions
 
 from . import dead_letters, routing_records, routing_rows, routing_views
@@ -86,7 +88,7 @@ def compile_router(router: Router, *, primer: bool = False) -> StreamJobSpec:
         operators=(Operator(name="rules", columns=("weir_rules", "weir_line"), type="temporal-join"),),
         topics=_topics(router),
     )
-    return StreamJobSpec(program=program, runtime=router.runtime)
+    return StreamJobSpec(program=program, runtime=router.runtime, services=(_dispatcher(router),))
 
 
 def _records(router: Router, source: Source) -> str:
@@ -154,6 +156,17 @@ def _topics(router: Router) -> tuple[Topic, ...]:
         Topic(name=dead_letters.dead_letter_topic(router.name), role="deadLetters"),
     )
     return tuple(topic.model_copy(update={"bootstrap_servers": source.bootstrap_servers}) for topic in made)
+
+
+def _dispatcher(router: Router) -> Service:
+    """Delivers by HTTP what this router writes; there at once, so that no change of rules has to start it."""
+    source = router.source
+    settings: dict[str, object] = {"topic": RESULTS_HTTP}
+    if source.bootstrap_servers is not None:
+        settings["bootstrapServers"] = source.bootstrap_servers
+    if source.authentication is not None:
+        settings["authentication"] = f"${{secret:{source.authentication.secret_ref.name}:*}}"
+    return Service(name="dispatcher", program="dispatcher", settings=json.dumps(settings, sort_keys=True))
 
 
 def _function(name: str) -> str:

@@ -4,6 +4,7 @@ Every record goes to exactly one place: the events view, the late topic, the dea
 `where` is not TRUE for it, nowhere. docs/dead-letters.md says what counts as unreadable.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from weir_api.blocks import Delivery, Source
@@ -44,6 +45,26 @@ class SourceParts:
 
 
 @dataclass(frozen=True)
+class RowTime:
+    """What stands in weir_time instead of the event's own time: when that is over which the event belongs to.
+
+    `of`: SQL for it over SQL for the event's time. Event time has passed it when an event came that is `delay` ms (and
+    outOfOrderness) later; then events that belong to it are still on time for `keep` ms. The session's time zone may
+    then be any.
+    """
+
+    of: Callable[[str], str]
+    delay: int
+    keep: int
+
+    @property
+    def conditions(self) -> tuple[str, str]:
+        """SQL over the records: on time, late; one of the two is TRUE."""
+        gone = f"weir_time + {interval(self.keep)} <= CURRENT_WATERMARK(weir_time)"
+        return f"(CURRENT_WATERMARK(weir_time) IS NULL OR NOT ({gone}))", gone
+
+
+@dataclass(frozen=True)
 class Part:
     """Which of a resource's sources: its one or main one, or a further one of this name (a DNS label).
 
@@ -54,6 +75,7 @@ class Part:
     of: str = ""
     uses_late: bool = False
     idle_after: str | None = None
+    row_time: RowTime | None = None
 
     def prefix(self, name: str) -> str:
         """What the source's tables and views are called, unlike those of other sources of the resource `name`."""
@@ -71,6 +93,8 @@ class Part:
 
     def conditions(self) -> tuple[str, str]:
         """SQL over the records: on time, late; one of the two is TRUE."""
+        if self.row_time is not None:
+            return self.row_time.conditions
         if self.uses_late:
             return f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
         return ON_TIME, LATE
@@ -106,7 +130,7 @@ def source_program(
         f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}" for each in part.conditions()
     )
     tables = [
-        _records_table(prefix, group, part.timed(source), record, fields),
+        _records_table(prefix, group, part.timed(source), record, fields, row_time=part.row_time),
         f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(prefix, source, record, fields)}",
         f"CREATE TEMPORARY VIEW {events_view(prefix)} AS\n{_columns(fields)}{on_time}",
         *record.suspects(prefix, f"{group}-dead-letters"),
@@ -170,15 +194,27 @@ def _where(source: Source, fields: tuple[Field, ...], path: str) -> str:
         raise SpecError([FieldError(path=f"{path}.where", message=str(wrong))]) from wrong
 
 
-def _records_table(name: str, group: str, source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> str:
+def _records_table(
+    name: str,
+    group: str,
+    source: Source,
+    record: RecordFormat,
+    fields: tuple[Field, ...],
+    *,
+    row_time: RowTime | None,
+) -> str:
+    time, disorder = _time(source, record, fields, row_time), milliseconds(source.timestamp.out_of_orderness)
+    shown, behind = "weir_time", interval(disorder)
+    if row_time is not None:
+        shown, behind = time, interval(disorder + row_time.delay)
     lines = [
         *record.columns(),
         "weir_topic STRING METADATA FROM 'topic' VIRTUAL",
         "weir_partition INT METADATA FROM 'partition' VIRTUAL",
         "weir_offset BIGINT METADATA FROM 'offset' VIRTUAL",
         "weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
-        f"weir_time AS {_time(source, record, fields)}",
-        f"WATERMARK FOR weir_time AS weir_time - {interval(milliseconds(source.timestamp.out_of_orderness))}",
+        f"weir_time AS {time if row_time is None else row_time.of(time)}",
+        f"WATERMARK FOR weir_time AS {shown} - {behind}",
     ]
     options = source_options(source, group) | record.options()
     # A source of which all partitions are idle is passed over by whoever has other inputs. When it wakes, an interval
@@ -192,10 +228,11 @@ def _records_table(name: str, group: str, source: Source, record: RecordFormat, 
     return f"CREATE TEMPORARY TABLE {identifier(f'{name}_records')} (\n  {columns}\n) {with_clause(options)}"
 
 
-def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...]) -> str:
+def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...], row_time: RowTime | None) -> str:
     if source.timestamp.field is None:
         return "weir_at"
-    value = time_reading(source, fields, {field.name: record.field_text(field) for field in fields}).value
+    read = time_reading(source, fields, {field.name: record.field_text(field) for field in fields})
+    value = read.value if row_time is None or read.anywhere is None else read.anywhere
     return value if record.timed() == "TRUE" else f"CASE WHEN {record.timed()} THEN {value} END"
 
 

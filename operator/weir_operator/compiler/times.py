@@ -1,4 +1,4 @@
-"""Event time: an instant from a field's text, and the watermark behind it. The session's time zone is UTC."""
+"""Event time: an instant from a field's text. The session's time zone is UTC where nothing else is said."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -11,12 +11,14 @@ _OFFSET: Final = r"[+-][0-9]{2}:?[0-9]{2}\z"
 class Instant:
     """SQL for a TIMESTAMP_LTZ(3), NULL where the text is none, and a pattern of texts that surely are one.
 
-    `bare`: whether JSON may write such a text without quotes.
+    `bare`: whether JSON may write such a text without quotes. `anywhere`: SQL that gives the same in whatever time zone
+    the session has, for half the speed; None where `value` does.
     """
 
     value: str
     plain: str | None = None
     bare: bool = False
+    anywhere: str | None = None
 
 
 def _local_time(field: str) -> str:
@@ -40,16 +42,18 @@ def instant(field: str) -> Instant:
     without_offset = f"REGEXP_REPLACE({field}, '{_OFFSET}', '')"
     with_offset = f"TIMESTAMPADD(MINUTE, {minutes}, {_local_time(without_offset)})"
     has_time = f"CHAR_LENGTH({field}) > 16"
-    value = (
-        f"CAST(CASE WHEN {field} LIKE '%Z' THEN {_local_time(body)}"
+    in_utc = (
+        f"CASE WHEN {field} LIKE '%Z' THEN {_local_time(body)}"
         f" WHEN {has_time} AND REGEXP({field}, '{_OFFSET}') THEN {with_offset}"
-        f" ELSE {_local_time(field)} END AS TIMESTAMP_LTZ(3))"
+        f" ELSE {_local_time(field)} END"
     )
+    value = f"CAST({in_utc} AS TIMESTAMP_LTZ(3))"
+    anywhere = f"TO_TIMESTAMP_LTZ(CAST({in_utc} AS STRING), 'yyyy-MM-dd HH:mm:ss.SSS', 'UTC')"
     plain = (
         "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]"
         "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,3})?Z"
     )
-    return Instant(value, plain)
+    return Instant(value, plain, anywhere=anywhere)
 
 
 def epoch(number: str, unit: Literal["ms", "s"]) -> Instant:

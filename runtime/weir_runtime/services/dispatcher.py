@@ -30,7 +30,7 @@ from .deliveries import Answer, Delivery, Place
 from .dispatcher_endpoint import DispatcherMetrics, serving
 from .dispatcher_streams import Message, Streams
 from .lanes import Lanes
-from .secrets import SecretError, Secrets
+from .secret_files import SecretError, Secrets
 
 LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +46,9 @@ class Settings(Model):
     topic: str = "results-http"
     dead_letters: str | None = Field(default=None, description="Default: <router>.dead-letters")
     bootstrap_servers: str | None = None
-    authentication: str | None = Field(default=None, description="Name of the secret with Kafka's client properties")
+    authentication: str | None = Field(
+        default=None, pattern=r"^\$\{secret:[^:}]+:\*\}$", description="Kafka's client properties, as ${secret:NAME:*}"
+    )
     allowed_networks: tuple[str, ...] = Field(
         default=(), description="Networks that may be delivered to although they are not public, as in 10.0.0.0/8"
     )
@@ -193,7 +195,7 @@ async def dispatch(config: ServiceConfig) -> None:
     """Runs the service until SIGTERM or SIGINT."""
     settings = Settings.model_validate_json(config.service.settings)
     secrets = Secrets(Path(os.environ["WEIR_SECRETS_DIR"]) if "WEIR_SECRETS_DIR" in os.environ else None)
-    properties = secrets.read(settings.authentication) if settings.authentication is not None else {}
+    properties = secrets.read(settings.authentication.split(":")[1]) if settings.authentication is not None else {}
     servers = settings.bootstrap_servers or config.bootstrap_servers
     group = f"weir-{config.namespace}-{config.name}.dispatcher"
     streams, metrics = Streams(servers, settings.topic, group, properties), DispatcherMetrics()

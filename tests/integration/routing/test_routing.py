@@ -110,7 +110,7 @@ def test_rules_are_suspended_resumed_and_deleted(router: RunningRouter) -> None:
             router.apply(rule("sleepy", **asked, suspended=change == "suspended"))
         router.send({"type": "s", "n": change})
         router.routed("witness", number)
-    assert [json.loads(text)["n"] for text in texts(router.routed("suspended", 2))] == ["here", "resumed"]
+    assert {json.loads(text)["n"] for text in texts(router.routed("suspended", 2))} == {"here", "resumed"}
 
 
 def test_the_payload_arrives_byte_for_byte_with_key_headers_and_time(router: RunningRouter) -> None:

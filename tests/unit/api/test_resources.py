@@ -22,7 +22,7 @@ spec:
         sql: INSERT INTO b SELECT * FROM a
 """
 
-KNOWN = "Pattern, EnrichmentPipeline, RoutingRule, StreamJob"
+KNOWN = "Pattern, EnrichmentPipeline, RoutingRule, BillingView, StreamJob"
 
 
 def read(**changes: Any) -> Any:
@@ -136,6 +136,7 @@ def test_the_table_of_kinds() -> None:
         "Pattern": ("patterns", "pat", True),
         "EnrichmentPipeline": ("enrichmentpipelines", "enrich", True),
         "RoutingRule": ("routingrules", "route", True),
+        "BillingView": ("billingviews", "bill", True),
         "StreamJob": ("streamjobs", "sj", False),
     }
     assert KINDS["Pattern"].resource.model_fields["spec"].annotation is PatternSpec

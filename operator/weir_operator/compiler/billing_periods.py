@@ -1,0 +1,67 @@
+"""Calendar periods in SQL. The session's time zone is that of the calendar, so that Flink's own casts know its rules.
+
+A period begins with the first instant of its first day and ends with that of the next period, whatever clocks do there.
+"""
+
+import re
+from typing import Final
+
+from weir_api.billings import Every, Period
+from weir_api.durations import milliseconds
+
+_DAY: Final = 86_400_000
+_LONGEST: Final[dict[Every, int]] = {"day": 2 * _DAY, "week": 8 * _DAY, "month": 32 * _DAY, "year": 367 * _DAY}
+_SHORTEST_MEMORY: Final = 90 * _DAY
+_STEP: Final[dict[Every, str]] = {
+    "day": "INTERVAL '1' DAY",
+    "week": "INTERVAL '7' DAY",
+    "month": "INTERVAL '1' MONTH",
+    "year": "INTERVAL '1' YEAR",
+}
+
+
+def end(every: Every, time: str) -> str:
+    """SQL for the instant at which the period of an instant (SQL, TIMESTAMP_LTZ(3)) is over."""
+    return f"CAST({_first_day(every, f'CAST({time} AS TIMESTAMP(3))')} + {_STEP[every]} AS TIMESTAMP_LTZ(3))"
+
+
+def begin(every: Every, end_: str) -> str:
+    """SQL for the instant at which the period begins that is over at `end_` (SQL, TIMESTAMP_LTZ(3))."""
+    return f"CAST({_begin(every, end_)} AS TIMESTAMP_LTZ(3))"
+
+
+def name(every: Every, end_: str) -> str:
+    """SQL for the period's name: 2026-11-30, 2026-W48, 2026-11 or 2026."""
+    first = _begin(every, end_)
+    if every == "week":
+        week = f"LPAD(CAST(EXTRACT(WEEK FROM {first}) AS STRING), 2, '0')"
+        return f"CONCAT(CAST(EXTRACT(ISOYEAR FROM {first}) AS STRING), '-W', {week})"
+    return f"DATE_FORMAT({first}, '{ {'day': 'yyyy-MM-dd', 'month': 'yyyy-MM', 'year': 'yyyy'}[every] }')"
+
+
+def slug(period: Period) -> str:
+    """The calendar as names of operators have it: another calendar is other state."""
+    zone = re.sub(r"[^a-z0-9]+", "-", period.time_zone.lower()).strip("-")
+    return f"{period.every}-{zone}"
+
+
+def memory(period: Period, close_after: str) -> int:
+    """For how many ms a total is remembered after its last event: twice as long as it can change.
+
+    Flink forgets totals by the clock on the wall, not by event time. Twice, so that a pipeline may stand still.
+    """
+    changes = _LONGEST[period.every] + milliseconds(close_after) + milliseconds(period.keep_for)
+    return max(2 * changes, _SHORTEST_MEMORY)
+
+
+def _begin(every: Every, end_: str) -> str:
+    # Where midnight does not exist the first instant has a later time of day.
+    return f"(FLOOR(CAST({end_} AS TIMESTAMP(3)) TO DAY) - {_STEP[every]})"
+
+
+def _first_day(every: Every, local: str) -> str:
+    if every != "week":
+        return f"FLOOR({local} TO {every.upper()})"
+    day = f"FLOOR({local} TO DAY)"
+    since_monday = f"MOD(MOD(TIMESTAMPDIFF(DAY, TIMESTAMP '1970-01-05 00:00:00', {day}), 7) + 7, 7)"
+    return f"TIMESTAMPADD(DAY, -{since_monday}, {day})"
