@@ -258,8 +258,13 @@ def pace(lab: Lab, program: Program, sink: str, *, inputs: int, results: int, ru
         launched.start()
         until(lambda: launched.answer() and lab.count(sink) >= results * 0.97, 600, f"{results} results in {sink}", 0.5)
     finally:
-        load_after = os.getloadavg()[0]
         launched.stop()
+    return steady(lab, sink, inputs, load_before)
+
+
+def steady(lab: Lab, sink: str, inputs: int, load_before: float) -> Rate:
+    """The pace that the results in a topic tell of; asked at once when they are there."""
+    load_after = os.getloadavg()[0]
     steps = [(at, int(str(value["n"]))) for at, value in lab.results(sink)]
     steady = [(at, n) for at, n in steps if 0.4 * inputs <= n < 0.9 * inputs]
     (first_at, first), (last_at, last) = steady[0], steady[-1]

@@ -10,7 +10,7 @@ from weir_api.sides import Enrichment
 
 from .expressions import identifier, text
 from .kafka_options import with_clause
-from .lookup_columns import ANSWER, NEEDS, key_column
+from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, NEEDS, OVERTAKING, key_column
 from .shapes import shape
 
 _HTTP = "gid.connector.http.source.lookup"
@@ -29,7 +29,7 @@ class HttpService:
     http: HttpLookup
     fields: tuple[str, ...]
 
-    hint = ""
+    hint = IN_A_TASK_OF_ITS_OWN
 
     def key(self, index: int, sql: str) -> str:  # noqa: ARG002 - all are text in a URL
         """What is asked by. URL_ENCODE is made for forms, where a blank is a `+`."""
@@ -62,6 +62,7 @@ class HttpService:
     def settings(self) -> Mapping[str, str]:
         """How many events wait for answers at a time, and for how long at most."""
         return {
+            **OVERTAKING,
             "table.exec.async-lookup.buffer-capacity": str(_WAITING),
             # After this Flink gives the job up. All who wait have been served by then, even if each takes its longest.
             "table.exec.async-lookup.timeout": f"{60_000 + ceil(_WAITING / _THREADS) * self._longest()} ms",

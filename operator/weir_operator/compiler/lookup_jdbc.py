@@ -17,7 +17,7 @@ from weir_api.streamjobs import Column, DatabaseTable
 
 from .expressions import identifier
 from .kafka_options import with_clause
-from .lookup_columns import ANSWER, key_column
+from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, OVERTAKING, key_column
 from .shapes import Shape, shape
 
 _CACHED_ROWS = 100_000
@@ -63,10 +63,7 @@ class JdbcTable:
     jdbc: JdbcLookup
     fields: tuple[str, ...]
 
-    @property
-    def hint(self) -> str:
-        """Makes the join a task of its own, so that who waits there holds up nobody before; one key, one thread."""
-        return f"/*+ LOOKUP('table'='{ANSWER}', 'shuffle'='true') */ "
+    hint = IN_A_TASK_OF_ITS_OWN
 
     def key(self, index: int, sql: str) -> str:
         """What is asked by. No text in PostgreSQL has a character 0; to ask for one is an error."""
@@ -97,9 +94,8 @@ class JdbcTable:
     def settings(self) -> Mapping[str, str]:
         """The job goes on trying to reach the database, and checkpoints overtake those who wait for it."""
         return {
+            **OVERTAKING,
             "restart-strategy.exponential-delay.attempts-before-reset-backoff": str(_FOR_EVER),
-            "execution.checkpointing.unaligned.enabled": "true",
-            "execution.checkpointing.aligned-checkpoint-timeout": "1 s",
         }
 
     def database(self, path: str) -> DatabaseTable:

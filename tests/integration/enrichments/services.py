@@ -1,5 +1,6 @@
 """A real HTTP service for look-ups: what a session's name says is what it does."""
 
+import contextlib
 import json
 import threading
 import time
@@ -53,7 +54,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
-        self.wfile.write(body.encode())
+        with contextlib.suppress(ConnectionError):  # who asked may be gone by now
+            self.wfile.write(body.encode())
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing."""

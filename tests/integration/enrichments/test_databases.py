@@ -16,6 +16,8 @@ from weir_operator.compiler import compile_resource
 from weir_operator.fleet import artifacts, streams, topics
 from weir_runtime.launcher.flink_rest import FlinkRest
 
+from . import services
+
 pytestmark = pytest.mark.timeout(1200)
 BEGIN = 1_750_000_000_000
 JOB = "d" * 32
@@ -55,7 +57,7 @@ CASES = [
 ]  # fmt: skip
 
 
-def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
+def pipeline(url: str, service: str, name: str, **runtime: object) -> dict[str, Any]:
     timestamp = {"field": "at", "unit": "ms", "outOfOrderness": "0s"}
     pods = {
         "name": "pod", "jdbc": {"url": url, "table": "infra.Pods", "secretRef": {"name": "database"}, "timeout": "2s"},
@@ -65,7 +67,7 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
         },
         "on": {"labels['pod']": "pod", "zone": "zone"},
         "select": ['a "service', "cpu", "price", "born", "day", "steady"],
-        "lookupWhen": "type NOT IN ('quiet', 'slow')",
+        "lookupWhen": "type NOT IN ('quiet', 'slow', 'served')",
     }  # fmt: skip
     owner = {
         "name": "owner",
@@ -81,6 +83,10 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
         "fields": {"id": "STRING", "slept": "STRING"}, "on": {"type": "id"}, "select": ["slept"],
         "lookupWhen": "type = 'slow'",
     }  # fmt: skip
+    served = {
+        "name": "served", "http": {"url": f"{service}/sessions/{{id}}", "timeout": "10s"}, "on": {"id": "id"},
+        "fields": {"id": "STRING", "country": "STRING"}, "select": ["country"], "lookupWhen": "type = 'served'",
+    }  # fmt: skip
     leaves = {key: f"pod.{key}" for key in ("cpu", "price", "born", "steady")}
     return {
         "apiVersion": "weir.dev/v1alpha1", "kind": "EnrichmentPipeline", "metadata": {"name": name},
@@ -92,9 +98,9 @@ def pipeline(url: str, name: str, **runtime: object) -> dict[str, Any]:
                     "service": "STRING", "at": "BIGINT",
                 },
             },
-            "enrichments": [pods, owner, slow],
+            "enrichments": [pods, owner, slow, served],
             "output": {
-                "id": "id", "team": "owner.team", "slept": "slow.slept",
+                "id": "id", "team": "owner.team", "slept": "slow.slept", "served": "served.country",
                 "pod": {"service": 'pod.`a "service`', **leaves, "day": "CAST(pod.`day` AS STRING)"},
             },
             "sink": {"topic": f"{name}-out"},
@@ -142,13 +148,21 @@ def server() -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def running(kafka: str, server: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service() -> Iterator[services.Service]:
+    with services.serving() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def running(
+    kafka: str, server: Database, service: services.Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
     directory = tmp_path_factory.mktemp("databases")
     secret = directory / "secrets" / "database"
     secret.mkdir(parents=True)
     (secret / "username").write_text(USER)
     (secret / "password").write_text(PASSWORD)
-    job = compile_resource(parse(pipeline(server.url, "databases", stateBackend="rocksdb")))
+    job = compile_resource(parse(pipeline(server.url, service.url, "databases", stateBackend="rocksdb")))
     topics.ensure_topics(kafka, job.program.topics)
     config = RevisionConfig(
         namespace="default", name="databases", revision="r1", program=job.program, runtime=job.runtime,
@@ -206,7 +220,10 @@ def test_a_database_that_is_away_is_waited_for(running: Running, answered: Mappi
 
 
 def test_slow_look_ups_hold_up_neither_others_nor_checkpoints(running: Running, answered: Mapping[str, Any]) -> None:
-    """What is written here was committed, by checkpoints: those who need no answer leave before those who wait."""
+    """What is written here was committed, by checkpoints: those who need no answer leave before those who wait.
+
+    Those who wait are in the checkpoints: a job that starts again in the middle asks again, and writes once.
+    """
     assert answered
     slow = {f"slow-{index}": [None, None, "slow"] for index in range(SLOW)}
     quick = {f"quick-{index}": [None, None, "quiet"] for index in range(10)}
@@ -215,7 +232,27 @@ def test_slow_look_ups_hold_up_neither_others_nor_checkpoints(running: Running, 
     waiting = SLOW - len(slow.keys() & done.keys())
     print(f"{waiting} of {SLOW} were waiting when the others had left")
     assert waiting > SLOW / 2
+    running.database.stop()
+    try:
+        rest = running.flink()
+        wait_until(lambda: _state(rest) == "RESTARTING", DEADLINE, "the job starts again")
+    finally:
+        running.database.start()
     running.await_written(*slow)
+
+
+def test_nor_do_slow_services(running: Running, answered: Mapping[str, Any]) -> None:
+    """More wait than are asked at a time, and than the join holds."""
+    assert answered
+    slow = {f"slow-served-{index}": [None, None, "served"] for index in range(SLOW)}
+    quick = {f"quick-served-{index}": [None, None, "quiet"] for index in range(10)}
+    running.send({**slow, **quick})
+    done = running.await_written(*quick)
+    waiting = SLOW - len(slow.keys() & done.keys())
+    print(f"{waiting} of {SLOW} were waiting when the others had left")
+    assert waiting > SLOW * 3 / 4
+    first = running.await_written("slow-served-0")["slow-served-0"]
+    assert first["served"] == "UK slow-served-0"
 
 
 def test_no_secret_is_told(running: Running, answered: Mapping[str, Any]) -> None:
