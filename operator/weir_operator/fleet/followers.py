@@ -12,12 +12,12 @@ from . import tables, topics
 class Tables(Protocol):
     """Compacted topics as tables. Every call is bounded in time and may be repeated; all raise TopicError."""
 
-    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> None:
-        """Makes the topics that are missing, then writes what the table's topic does not hold yet."""
+    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
+        """Makes missing topics, writes what the table's topic does not hold yet; gives the offset that has it all."""
         ...
 
-    def followed(self, topic: Topic, group: str) -> bool:
-        """Whether the group has all that is in the topic now in a completed checkpoint."""
+    def followed(self, topic: Topic, group: str, upto: int) -> bool:
+        """Whether the group has all up to this offset in a completed checkpoint."""
         ...
 
     def forget(self, topic: Topic, group: str) -> None:
@@ -31,14 +31,14 @@ class KafkaTables:
 
     bootstrap_servers: str
 
-    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> None:
+    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
         """As Tables has it."""
         topics.ensure_topics(self.bootstrap_servers, [topic, *needed])
-        tables.publish(topic.bootstrap_servers or self.bootstrap_servers, topic.name, table)
+        return tables.publish(topic.bootstrap_servers or self.bootstrap_servers, topic.name, table)
 
-    def followed(self, topic: Topic, group: str) -> bool:
+    def followed(self, topic: Topic, group: str, upto: int) -> bool:
         """As Tables has it."""
-        return tables.followed(topic.bootstrap_servers or self.bootstrap_servers, topic.name, group)
+        return tables.followed(topic.bootstrap_servers or self.bootstrap_servers, topic.name, group, upto)
 
     def forget(self, topic: Topic, group: str) -> None:
         """As Tables has it."""

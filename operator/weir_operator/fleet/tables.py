@@ -4,9 +4,15 @@ Writing it again is harmless, so whoever comes after a crash looks at the topic 
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from . import streams, topics
 from .topics import Authentication
+
+TICK: Final = "tick"
+"""Key of records that mean nothing. Flink's Kafka source waits ten seconds in one poll and commits offsets between two:
+a record that comes lets it do so at once."""
+_NOTHING: Final = "{}"
 
 
 def held(bootstrap_servers: str, topic: str, authentication: Authentication | None = None) -> dict[str, str]:
@@ -16,7 +22,7 @@ def held(bootstrap_servers: str, topic: str, authentication: Authentication | No
         key = (record.key or b"").decode()
         if record.value is None:
             table.pop(key, None)
-        else:
+        elif key != TICK:
             table[key] = record.value.decode()
     return table
 
@@ -30,16 +36,21 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, st
 def publish(
     bootstrap_servers: str, topic: str, table: Mapping[str, str], authentication: Authentication | None = None
 ) -> int:
-    """Writes what differs and gives the number of keys; the broker has all of them then.
+    """Writes what differs; gives the offset up to which a reader must come to have it all.
 
     The topic has one partition and one writer at a time. Raises what `held` raises.
     """
     written = changes(held(bootstrap_servers, topic, authentication), table)
-    return streams.produce(bootstrap_servers, topic, written.items(), authentication=authentication) if written else 0
+    if written:
+        streams.produce(bootstrap_servers, topic, written.items(), authentication=authentication)
+    return topics.end_offsets(bootstrap_servers, [topic], authentication)[topic, 0]
 
 
-def followed(bootstrap_servers: str, topic: str, group: str, authentication: Authentication | None = None) -> bool:
-    """Whether the group has committed all that is in the topic now. Raises what `held` raises."""
-    ends = topics.end_offsets(bootstrap_servers, [topic], authentication)
-    committed = topics.committed_offsets(bootstrap_servers, group, authentication)
-    return all(committed.get(at, 0) >= end for at, end in ends.items())
+def followed(
+    bootstrap_servers: str, topic: str, group: str, upto: int, authentication: Authentication | None = None
+) -> bool:
+    """Whether the group has committed this offset; if not, it is given cause to. Raises what `held` raises."""
+    if topics.committed_offsets(bootstrap_servers, group, authentication).get((topic, 0), 0) >= upto:
+        return True
+    streams.produce(bootstrap_servers, topic, [(TICK, _NOTHING)], authentication=authentication)
+    return False

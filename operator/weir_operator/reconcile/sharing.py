@@ -30,9 +30,13 @@ class _Published:
     """What this process has last published for a StreamJob, and whether its job has it."""
 
     table: Mapping[str, str] | None = None
+    upto: int = 0
+    """The offset that a job must have come to."""
     generations: Mapping[str, int] = field(default_factory=dict)
     """By uid, of those whose records are in the table."""
     followed: bool = False
+    taken: Mapping[str, int] = field(default_factory=dict)
+    """As `generations`, of what the job has proven to have: who has not changed since is not asked about again."""
     trouble: str = ""
     asked_at: float = 0.0
     shared: Shared | None = None
@@ -139,10 +143,10 @@ class SharedReconciler:
             if child is None:
                 # What an earlier job of this name has read, this one has not.
                 self.tables.forget(shared.topic, shared.group)
-                published.table, published.followed = None, False
+                published.table, published.followed, published.taken = None, False, {}
             if published.table != shared.table:
                 published.followed = False
-                self.tables.publish(shared.topic, shared.table, shared.topics)
+                published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
                 published.table = shared.table
             published.generations = {
                 one.metadata.uid: one.metadata.generation
@@ -151,6 +155,8 @@ class SharedReconciler:
             }
             if not published.followed and child is not None and child.status.phase == "Running":
                 published.followed = self._asked(published, shared)
+            if published.followed:
+                published.taken = published.generations
             published.trouble = ""
         except TopicError as error:
             published.trouble = str(error)
@@ -160,7 +166,7 @@ class SharedReconciler:
         now = time.monotonic()
         if now - published.asked_at < self.ask_every:
             return False
-        followed = self.tables.followed(shared.topic, shared.group)
+        followed = self.tables.followed(shared.topic, shared.group, published.upto)
         published.asked_at = time.monotonic()
         return followed
 
@@ -197,7 +203,7 @@ class SharedReconciler:
             raise SpecError(errors)
         if name not in shared.revisions:
             return _status(stored, child, "Pending", "", "it was not listed yet"), True
-        current = published.followed and published.generations.get(uid) == stored.metadata.generation
+        current = published.taken.get(uid) == stored.metadata.generation
         primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
         running = child is not None and child.status.phase == "Running"
         active = current and running and not primer

@@ -39,6 +39,7 @@ class RunningRouter:
     router: Router
     rules: dict[str, RoutingRule] = field(default_factory=dict)
     launcher: LauncherProcess | None = None
+    upto: int = 0
 
     def make_topics(self) -> None:
         """Those that the router needs at its start."""
@@ -66,11 +67,11 @@ class RunningRouter:
         made = [one.spec.destination.topic for one in self.rules.values() if one.spec.destination.topic]
         topics.ensure_topics(self.servers, [Topic(name=name, partitions=2) for name in made])
         known = records(Rule(name, one.spec) for name, one in self.rules.items())
-        tables.publish(self.servers, self.router.rules_topic, known)
+        self.upto = tables.publish(self.servers, self.router.rules_topic, known)
 
     def wait_for_rules(self) -> None:
         topic, group = self.router.rules_topic, self.router.rules_group
-        wait_until(lambda: tables.followed(self.servers, topic, group), DEADLINE, "the router has the rules")
+        wait_until(lambda: tables.followed(self.servers, topic, group, self.upto), DEADLINE, "the router has the rules")
 
     def send(self, *events: object, topic: str = "events", key: bytes | None = None, **headers: bytes) -> None:
         """Events are bytes as they are, or anything that JSON has."""
