@@ -25,7 +25,7 @@ OPERATORS: Final = (
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 # The old way to write a window: that of a table function remembers over restarts what event time had passed, and drops
 # without a word what came for a closed period while nothing else knew.
-_WINDOW: Final = "TUMBLE(weir_time, INTERVAL '0.001' SECOND)"
+_WINDOW: Final = "weir_time, INTERVAL '0.001' SECOND"
 
 
 def views(name: str, spec: BillingViewSpec, invoices: Invoices) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def views(name: str, spec: BillingViewSpec, invoices: Invoices) -> tuple[str, ..
             f"{name}_final",
             f"SELECT {KEYS}, TUMBLE_ROWTIME({_WINDOW}) AS weir_time, LAST_VALUE({TOTAL}.total) AS weir_final_total,\n"
             f"  MAX({TOTAL}.events) AS weir_final_events\nFROM {totals}\n"
-            f"WHERE weir_view = {text(chosen)} AND {TOTAL}.late = 0\nGROUP BY {KEYS}, {_WINDOW}",
+            f"WHERE weir_view = {text(chosen)} AND {TOTAL}.late = 0\nGROUP BY {KEYS}, TUMBLE({_WINDOW})",
         ),
         view(
             f"{name}_reports",

@@ -15,6 +15,7 @@ def main(path: str) -> None:
     environment.get_config().set("parallelism.default", "1")
     for query in json.loads(Path(path).read_text()):
         environment.get_config().set("table.local-time-zone", query["zone"])
+        environment.execute_sql(query["table"])
         with environment.execute_sql(query["sql"]).collect() as rows:
             print(json.dumps([list(row) for row in rows]), flush=True)
 

@@ -62,9 +62,10 @@ def amounts() -> list[str]:
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[list[Any]]]:
     """By zone, and under `roundings`: what Flink says."""
-    queries = {zone: {"zone": zone, "sql": _calendar(zone)} for zone in ZONES}
-    queries["roundings"] = {"zone": "UTC", "sql": _amounts()}
-    path = tmp_path_factory.mktemp("calendars") / "queries.json"
+    directory = tmp_path_factory.mktemp("calendars")
+    queries = {zone: _calendar(zone, directory / f"{number}.csv") for number, zone in enumerate(ZONES)}
+    queries["roundings"] = _amounts(directory / "amounts.csv")
+    path = directory / "queries.json"
     path.write_text(json.dumps(list(queries.values())))
     script = Path(__file__).with_name("calendar_job.py")
     environment = os.environ | {
@@ -82,22 +83,31 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[list[
     return dict(zip(queries, map(json.loads, done.stdout.splitlines()), strict=True))
 
 
-def _calendar(zone: str) -> str:
-    rows = ", ".join(f"({number}, {at})" for number, at in enumerate(instants(zone)))
+def _calendar(zone: str, rows: Path) -> dict[str, str]:
+    rows.write_text("".join(f"{number},{at}\n" for number, at in enumerate(instants(zone))))
     columns = []
     for every in EVERY:
         end = billing_periods.end(every, "t")
         begin = billing_periods.begin(every, end)
         columns += [billing_periods.name(every, end), *(f"CAST({sql} AS STRING)" for sql in (begin, end))]
-    return (
-        f"SELECT n, {', '.join(columns)} FROM (SELECT n, TO_TIMESTAMP_LTZ(ms, 3) AS t FROM (VALUES {rows}) AS v(n, ms))"
-    )
+    query = f"SELECT n, {', '.join(columns)} FROM (SELECT n, TO_TIMESTAMP_LTZ(x, 3) AS t FROM {_table(rows)})"
+    return {"zone": zone, "table": _created(rows, "BIGINT"), "sql": query}
 
 
-def _amounts() -> str:
-    rows = ", ".join(f"({number}, CAST('{amount}' AS DECIMAL(38, 6)))" for number, amount in enumerate(amounts()))
+def _amounts(rows: Path) -> dict[str, str]:
+    rows.write_text("".join(f"{number},{amount}\n" for number, amount in enumerate(amounts())))
     columns = [billing_roundings.rounded("x", 6, scale, rounding) for rounding in _ROUNDINGS for scale in _SCALES]
-    return f"SELECT n, {', '.join(columns)} FROM (VALUES {rows}) AS v(n, x)"
+    query = f"SELECT n, {', '.join(columns)} FROM {_table(rows)}"
+    return {"zone": "UTC", "table": _created(rows, "DECIMAL(38, 6)"), "sql": query}
+
+
+def _table(rows: Path) -> str:
+    return f"rows_{rows.stem}"
+
+
+def _created(rows: Path, kind: str) -> str:
+    options = f"'connector' = 'filesystem', 'path' = '{rows.as_uri()}', 'format' = 'csv'"
+    return f"CREATE TEMPORARY TABLE {_table(rows)} (n INT, x {kind}) WITH ({options})"
 
 
 @pytest.mark.parametrize("zone", ZONES)
