@@ -47,8 +47,10 @@ class Timestamp(Model):
         default="iso8601", description="iso8601: a TIMESTAMP or STRING field; ms, s: since the epoch, a numeric field"
     )
     out_of_orderness: Duration = Field(default="5s", description="How late an event may be and still be in time")
-    idle_after: Duration = Field(
-        default="10s", description="A partition silent for so long no longer holds event time back"
+    idle_after: PositiveDuration | None = Field(
+        default=None,
+        description="A partition silent for so long no longer holds event time back; default: each is waited for,"
+        " but 10s where several streams are joined",
     )
 
 
@@ -109,7 +111,7 @@ class Source(Model):
                 yield FieldError(path=join(path, "fields", field), message=message)
             if (wrong := type_problem(column_type)) is not None:
                 yield FieldError(path=join(path, "fields", field), message=wrong)
-        if self.start_from not in {"earliest", "latest"} and not _is_instant(self.start_from):
+        if self.start_from not in {"earliest", "latest"} and not is_instant(self.start_from):
             message = f"must be earliest, latest or an instant as 2026-01-31T12:00:00Z, not '{self.start_from}'"
             yield FieldError(path=f"{path}.startFrom", message=message)
         yield from self._timestamp_problems(join(path, "timestamp"))
@@ -216,7 +218,8 @@ def _is_regular_expression(text: str) -> bool:
     return True
 
 
-def _is_instant(text: str) -> bool:
+def is_instant(text: str) -> bool:
+    """Whether it is an ISO 8601 instant with its offset."""
     try:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:

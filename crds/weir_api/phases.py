@@ -3,16 +3,18 @@
 from typing import Final, Literal
 
 Phase = Literal[
-    "Pending", "Deploying", "Running", "Updating", "Suspending", "Suspended", "Degraded", "Failed", "Deleting"
+    "Pending", "Deploying", "Running", "Active", "Updating", "Suspending", "Suspended", "Degraded", "Failed", "Deleting"
 ]
 
 TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
-    "Pending": frozenset({"Deploying", "Suspended", "Failed", "Degraded", "Deleting"}),
+    "Pending": frozenset({"Deploying", "Active", "Suspended", "Failed", "Degraded", "Deleting"}),
     "Deploying": frozenset({"Running", "Degraded", "Failed", "Suspending", "Suspended", "Deleting"}),
     "Running": frozenset({"Updating", "Suspending", "Degraded", "Failed", "Deleting"}),
+    # What shares a job: Active once the job has it; a change waits anew.
+    "Active": frozenset({"Pending", "Suspended", "Failed", "Degraded", "Deleting"}),
     "Updating": frozenset({"Running", "Degraded", "Failed", "Suspending", "Deleting"}),
     "Suspending": frozenset({"Suspended", "Running", "Updating", "Degraded", "Failed", "Deleting"}),
-    "Suspended": frozenset({"Deploying", "Failed", "Deleting"}),
+    "Suspended": frozenset({"Deploying", "Pending", "Failed", "Deleting"}),
     "Degraded": frozenset({"Running", "Updating", "Deploying", "Suspending", "Failed", "Deleting"}),
     "Failed": frozenset({"Deploying", "Updating", "Running", "Degraded", "Suspending", "Suspended", "Deleting"}),
     "Deleting": frozenset(),

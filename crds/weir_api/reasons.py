@@ -26,6 +26,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[str, str]]] = {
     "Ready": {
         "Running": "records flow through the revision that the spec asks for",
         "PreviousRevisionRuns": "records flow through the revision before; Progressing says why",
+        "ServicesNotReady": "records flow, and a service beside the job cannot do its work; the message has which",
         "NotStarted": "no job was started yet",
         "Suspended": "stopped because the spec says so",
         "Deleting": "the resource is being deleted",

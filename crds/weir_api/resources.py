@@ -15,6 +15,7 @@ from .blocks import Spec
 from .enrichments import EnrichmentPipelineSpec
 from .errors import FieldError, Origin, SpecError, suggestion
 from .patterns import PatternSpec
+from .routings import RoutingRuleSpec
 from .schemas import Schema, schema_of
 from .streamjobs import StreamJobSpec
 
@@ -64,6 +65,7 @@ class Resource(Model, Generic[S_co]):
 
 Pattern = Resource[PatternSpec]
 EnrichmentPipeline = Resource[EnrichmentPipelineSpec]
+RoutingRule = Resource[RoutingRuleSpec]
 BillingView = Resource[BillingViewSpec]
 StreamJob = Resource[StreamJobSpec]
 
@@ -84,6 +86,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("Pattern", "patterns", "pat", Pattern),
         Kind("EnrichmentPipeline", "enrichmentpipelines", "enrich", EnrichmentPipeline),
+        Kind("RoutingRule", "routingrules", "route", RoutingRule),
         Kind("BillingView", "billingviews", "bill", BillingView),
         Kind("StreamJob", "streamjobs", "sj", StreamJob, pipeline=False),
     )

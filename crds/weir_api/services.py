@@ -7,22 +7,31 @@ there are replicas. Each writes its Endpoint to `endpoint.json` in its work dire
 what Kafka and its work directory hold.
 """
 
+import hashlib
+
 from pydantic import Field
 
-from .base import DNS_LABEL, Model
+from .base import Model
 from .blocks import Resources
 
 
 class Service(Model):
     """A program beside the job. A change of it starts it anew and never touches the job."""
 
-    name: str = Field(pattern=DNS_LABEL, max_length=15, description="Its name within the StreamJob, as in query")
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9]*$", max_length=15, description="Its name within the StreamJob, as in query"
+    )
     program: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63, description="Module of Weir that runs")
     settings: str = Field(
         default="{}", description="What the program is told: a JSON object; secrets only as ${secret:NAME:KEY}"
     )
     replicas: int = Field(default=1, ge=0, le=100, description="How many of it run")
     resources: Resources = Resources(cpu="250m", memory="256Mi")
+
+    @property
+    def digest(self) -> str:
+        """A hash of all it is asked for with: another one means that it has to start anew."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True, exclude_defaults=True).encode()).hexdigest()[:10]
 
 
 class ServiceConfig(Model):

@@ -106,6 +106,16 @@ class Records(Model):
     lag: int | None = Field(default=None, description="Records that are in the source's topics and not read yet")
 
 
+class ServiceStatus(Model):
+    """A program that runs beside the job."""
+
+    name: str = Field(description="Its name, as in query")
+    replicas: int = Field(description="How many of it should run")
+    ready: int = Field(description="How many of them can do their work")
+    url: str | None = Field(default=None, description="Where it answers, for those who can reach it")
+    message: str = Field(default="", description="Why not all are ready, for people")
+
+
 class Status(Model):
     """Status of all kinds and of StreamJob; only a StreamJob has `signature`."""
 
@@ -120,6 +130,7 @@ class Status(Model):
     job: Job | None = Field(default=None, description="Its job")
     savepoint: Savepoint | None = Field(default=None, description="The newest savepoint taken or restored from")
     rollover: Rollover | None = Field(default=None, description="The change that is under way, or was last")
+    services: tuple[ServiceStatus, ...] = Field(default=(), description="Programs of Weir's beside the job")
     records: Records | None = Field(default=None, description="What was counted; null where it cannot be known")
     signature: Signature | None = Field(default=None, description="What the running revision keeps in state")
     errors: tuple[FieldError, ...] = Field(default=(), description="What is wrong with the newest spec, by field path")

@@ -36,6 +36,19 @@ class Operator(Model):
     )
 
 
+class Versions(Model):
+    """A table read as of now: `LATERAL TABLE(<name>(e.<processing time>))` has the newest row of each key.
+
+    Flink's temporal table function. It is kept in state and follows the table; an event whose key has no row yet meets
+    nothing.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=128, description="Name of the function")
+    table: str = Field(min_length=1, description="The table or view, made by an earlier statement")
+    key: str = Field(min_length=1, description="Column that tells rows apart")
+    time: str = Field(min_length=1, description="Column with the row's processing time: AS PROCTIME()")
+
+
 class Check(Model):
     """An expression a user wrote, so that an error found by Flink's planner is reported at the user's own line.
 
@@ -47,6 +60,28 @@ class Check(Model):
     expression: str = Field(min_length=1, description="A SQL expression")
     scope: str = Field(description="The table or view (or `a, b` for several) whose columns the expression may use")
     condition: bool = Field(default=False, description="Whether it must be BOOLEAN")
+
+
+class Column(Model):
+    """A column of a database that a program reads."""
+
+    path: str = Field(description="The field path that names it, as in spec.enrichments[1].select[0]")
+    name: str = Field(min_length=1, description="Its name, as it is stored")
+    declared: str = Field(description="The type it is declared with")
+    types: tuple[str, ...] = Field(default=(), description="PostgreSQL's names of types that will do; default: any")
+
+
+class DatabaseTable(Model):
+    """A table of a PostgreSQL database that a program looks up in.
+
+    The launcher asks the database, when it can be reached, whether the table is as the program takes it.
+    """
+
+    path: str = Field(description="The field path, as in spec.enrichments[1].jdbc")
+    url: str = Field(description="Its JDBC address, without user and password")
+    secret: str | None = Field(default=None, description="Name of the secret with the keys username and password")
+    name: tuple[str, ...] = Field(min_length=1, max_length=2, description="The table, its schema before it if given")
+    columns: tuple[Column, ...] = Field(min_length=1, description="What is read of it")
 
 
 class Topic(Model):
@@ -71,6 +106,9 @@ class Program(Model):
 
     tables: tuple[str, ...] = Field(description="CREATE TABLE, VIEW or TEMPORARY VIEW statements, one each, in order")
     inserts: tuple[Insert, ...] = Field(min_length=1, description="What is written; all run as one job")
+    versions: tuple[Versions, ...] = Field(
+        default=(), description="Tables of which views read the newest row of a key; made as soon as their table is"
+    )
     settings: dict[str, str] = Field(
         default={}, description="Table settings of Flink that the meaning of the program depends on"
     )
@@ -79,6 +117,9 @@ class Program(Model):
         default=(), description="Expressions of users, checked before anything is touched"
     )
     topics: tuple[Topic, ...] = Field(default=(), description="Topics that must be there before the job starts")
+    databases: tuple[DatabaseTable, ...] = Field(
+        default=(), description="Tables of databases, checked before anything is touched if they can be reached"
+    )
 
 
 class StreamJobSpec(Spec):

@@ -54,7 +54,7 @@ spec:
   source:
     topic: {SOURCE}
     fields: {{session: STRING, kind: STRING, value: BIGINT, at: BIGINT, number: BIGINT, page: STRING}}
-    timestamp: {{field: at, unit: ms, outOfOrderness: 1s, idleAfter: 1h}}
+    timestamp: {{field: at, unit: ms, outOfOrderness: 1s}}
   keyBy: [{key}]"""
 
 

@@ -5,18 +5,18 @@ what a program names. Deployments, Services and ConfigMaps it patches by server-
 {{- define "weir.operatorRules" -}}
 # Reading what users write, and finalizers.
 - apiGroups: [weir.dev]
-  resources: [billingviews, enrichmentpipelines, patterns, streamjobs]
+  resources: [billingviews, enrichmentpipelines, patterns, routingrules, streamjobs]
   verbs: [get, list, watch, patch]
 # The child of a pipeline.
 - apiGroups: [weir.dev]
   resources: [streamjobs]
   verbs: [create, delete]
 - apiGroups: [weir.dev]
-  resources: [billingviews/status, enrichmentpipelines/status, patterns/status, streamjobs/status]
+  resources: [billingviews/status, enrichmentpipelines/status, patterns/status, routingrules/status, streamjobs/status]
   verbs: [update]
 # Owner references that block a deletion, where admission asks for this right.
 - apiGroups: [weir.dev]
-  resources: [billingviews/finalizers, enrichmentpipelines/finalizers, patterns/finalizers, streamjobs/finalizers]
+  resources: [billingviews/finalizers, enrichmentpipelines/finalizers, patterns/finalizers, routingrules/finalizers, streamjobs/finalizers]
   verbs: [update]
 # JobManagers and TaskManagers.
 - apiGroups: [apps]

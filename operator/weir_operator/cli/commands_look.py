@@ -59,17 +59,21 @@ def savepoints(name: ResourceName, namespace: Namespace = None, directory: Folde
 
 def logs(
     name: ResourceName,
+    *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on as the log grows; also over to a new revision.")
     ] = False,
     lines: Annotated[int, typer.Option("--tail", min=-1, help="Only the last lines; -1: all.")] = 200,
+    service: Annotated[
+        str | None, typer.Option("--service", "-s", help="That of a service beside it, as `weir describe` names them.")
+    ] = None,
     namespace: Namespace = None,
     directory: Folder = None,
 ) -> None:
-    """Print the log of a resource's Flink process."""
+    """Print the log of a resource's Flink process, or of a service beside it."""
     from . import looks, places
 
-    looks.logs(places.find(directory), name, namespace, follow, lines)
+    looks.logs(places.find(directory), name, namespace, follow, lines, service=service)
 
 
 def register(app: typer.Typer) -> None:

@@ -18,6 +18,7 @@ def describe(item: StoredObject, now: datetime) -> Iterator[str]:
     yield from _head(item, now)
     yield from _errors(item)
     yield from _conditions(item, now)
+    yield from _services(item)
     if item.status.rollover is not None:
         yield from rollover(item.status.rollover)
         if item.status.rollover.verdict is not None:
@@ -112,3 +113,14 @@ def _conditions(item: StoredObject, now: datetime) -> Iterator[str]:
 
 def _field(name: str, value: str, indent: str = "") -> str:
     return f"{indent}{name + ':':<{_LABEL}} {value}"
+
+
+def _services(item: StoredObject) -> Iterator[str]:
+    rows = [
+        (found.name, f"{found.ready}/{found.replicas}", found.url or UNKNOWN, found.message)
+        for found in item.status.services
+    ]
+    if rows:
+        yield ""
+        yield "Services:"
+        yield from tables.lines(("NAME", "READY", "URL", "MESSAGE"), rows, "  ")

@@ -16,14 +16,17 @@ from weir_api.resources import Resource
 from weir_api.streamjobs import StreamJobSpec
 
 from ..compiler import compile_resource
+from ..compiler.shares import SHARINGS
 from ..fleet import artifacts, broker, java, topics
 from ..fleet.broker import Broker
 from ..fleet.directories import Directories
+from ..fleet.followers import KafkaTables
 from ..fleet.local import LauncherEnvironment, LocalFleet
 from ..fleet.store import Key, Store, StoredObject, StoreError
 from ..reconcile.loops import Loop
 from ..reconcile.passes import Reconciler
 from ..reconcile.resources import STREAMJOB, ResourceReconciler
+from ..reconcile.sharing import SharedReconciler
 from . import sessions
 from .ages import utc_now
 from .failures import CommandError
@@ -73,7 +76,9 @@ class Engine:
                 self._reach(self.settings.servers)
             self._fleet = LocalFleet(self.places, self.servers, environment)
             streamjobs = Reconciler(self.store, self._fleet)
-            self._loop = Loop(streamjobs, ResourceReconciler(self.store, self._compiled), self._report)
+            shared = SharedReconciler(self.store, KafkaTables(self.servers), SHARINGS, self._adjusted)
+            kinds = ResourceReconciler(self.store, self._compiled, shared)
+            self._loop = Loop(streamjobs, kinds, self._report)
             self._spawn(self._loop.run, "loop")
 
     def check(self) -> None:
@@ -174,8 +179,10 @@ class Engine:
         sessions.record(self.settings.folder, session)
 
     def _compiled(self, resource: Resource) -> StreamJobSpec:
-        """What a resource becomes; while we stop, a job that is suspended."""
-        spec = compile_resource(resource)
+        return self._adjusted(compile_resource(resource))
+
+    def _adjusted(self, spec: StreamJobSpec) -> StreamJobSpec:
+        """What is to run; while we stop, suspended."""
         return spec.model_copy(update={"suspended": True}) if self._stopping else spec
 
     def _suspend(self, job: StoredObject) -> None:

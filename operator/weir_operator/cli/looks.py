@@ -81,12 +81,12 @@ def _yaml(document: object) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def logs(folder: Path, name: str, namespace: str | None, follow: bool, lines: int) -> None:
+def logs(folder: Path, name: str, namespace: str | None, follow: bool, lines: int, *, service: str | None) -> None:
     """Print the log of the process that runs the resource's revision."""
     from . import log_files  # noqa: PLC0415
 
     job = objects.streamjob(folder, objects.name(name, namespace))
-    log_files.show(folder, job.key, follow, lines)
+    log_files.show(folder, job.key, follow, lines, service)
 
 
 def savepoints(folder: Path, name: str, namespace: str | None) -> None:

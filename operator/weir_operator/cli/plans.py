@@ -15,6 +15,7 @@ from weir_api.signatures import Verdict
 from weir_api.streamjobs import StreamJobSpec
 
 from ..compiler import compile_resource
+from ..compiler.shares import job_name
 from ..fleet import artifacts, java
 from ..fleet.local import LauncherEnvironment
 from ..fleet.store import Key, StoredObject
@@ -164,9 +165,9 @@ def _environment() -> LauncherEnvironment:
 def _judge(program: Program, folder: Path | None, address: str, environment: LauncherEnvironment) -> Judged:
     from .planners import planned  # noqa: PLC0415 - `weir sql` needs no HTTP client
 
-    metadata = program.resource.metadata
-    answer = planned(metadata.name, metadata.namespace, program.spec, address, environment)
-    key = Key(kind=STREAMJOB, name=metadata.name, namespace=metadata.namespace)
+    name, namespace = job_name(program.resource), program.resource.metadata.namespace
+    answer = planned(name, namespace, program.spec, address, environment)
+    key = Key(kind=STREAMJOB, name=name, namespace=namespace)
     running = objects.store(folder).get(key) if folder else None
     before = running.status.signature if running else None
     verdict = verdicts.compare(before, answer.signature) if answer.signature is not None else None

@@ -10,6 +10,8 @@ from weir_api.resources import Resource
 from weir_api.statuses import Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler import compile_resource
+from weir_operator.compiler.shares import SHARINGS
+from weir_operator.fleet.followers import KafkaTables
 from weir_operator.fleet.kubernetes import events
 from weir_operator.fleet.kubernetes.api import KubernetesApi
 from weir_operator.fleet.kubernetes.configs import ClusterConfig
@@ -20,6 +22,7 @@ from weir_operator.fleet.store import Key, StoredObject, utc_now
 from weir_operator.reconcile.loops import Loop
 from weir_operator.reconcile.passes import Paces, Reconciler
 from weir_operator.reconcile.resources import ResourceReconciler
+from weir_operator.reconcile.sharing import SharedReconciler
 
 from .telemetry import Telemetry
 
@@ -49,7 +52,10 @@ class Controller:
         self.objects = ClusterObjects(self.api, self.cluster.namespaces, self._written)
         self.fleet = KubernetesFleet(self.api, self.cluster, self.addresses)
         streamjobs = Reconciler(self.objects, self.fleet, paces=self.paces)
-        kinds = ResourceReconciler(self.objects, self.compile, soon=self.paces.brisk * 2, calm=self.paces.calm * 4)
+        shared = SharedReconciler(self.objects, KafkaTables(self.fleet.bootstrap_servers), SHARINGS)
+        kinds = ResourceReconciler(
+            self.objects, self.compile, shared, soon=self.paces.brisk * 2, calm=self.paces.calm * 4
+        )
         self.loop = Loop(streamjobs, kinds, passed=self.telemetry.passed, rescan=RESCAN, collect=False)
         self.telemetry.watch(self.objects.known)
 

@@ -4,7 +4,7 @@ from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from weir_api.phases import TRANSITIONS
@@ -12,6 +12,11 @@ from weir_api.resources import KINDS
 from weir_api.statuses import RolloverStep, Status
 from weir_operator.fleet.store import Key, StoredObject
 
+_WHO = [
+    "kind",
+    "namespace",
+    "name",
+]  # the chart's ServiceMonitor honours these, or Prometheus would put the operator's own namespace
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _LONGER = (0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 _OUTCOMES: dict[RolloverStep, str] = {
@@ -77,19 +82,64 @@ class Telemetry:
             self._gap_seconds.observe(now.gap_seconds)
 
     def watch(self, known: Callable[[], Iterable[StoredObject]]) -> None:
-        """Show how many resources are in which phase, whenever somebody asks."""
-        self.registry.register(_Phases(known))
+        """Show where each resource is and what it counted, whenever somebody asks."""
+        self.registry.register(_Resources(known))
 
 
-class _Phases(Collector):
+class _Resources(Collector):
     def __init__(self, known: Callable[[], Iterable[StoredObject]]) -> None:
         self._known = known
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """A line for each kind and phase, zeros too: a line that vanishes looks like a scrape that failed."""
-        counts = Counts((one.kind, one.status.phase) for one in self._known())
-        family = GaugeMetricFamily("weir_resources", "Resources by kind and phase", labels=["kind", "phase"])
-        for kind in KINDS:
-            for phase in TRANSITIONS:
-                family.add_metric([kind, phase], counts[(kind, phase)])
-        yield family
+    def collect(self) -> Iterator[Metric]:
+        """Of all kinds together and of each resource."""
+        known = list(self._known())
+        yield _phases(known)
+        # What a pipeline became mirrors it: one of the two is enough.
+        own = [one for one in known if not one.metadata.owner_references]
+        yield _readiness(own)
+        yield _records(own)
+        yield _lags(own)
+
+
+def _phases(known: Iterable[StoredObject]) -> GaugeMetricFamily:
+    """A line for each kind and phase, zeros too: a line that vanishes looks like a scrape that failed."""
+    counts = Counts((one.kind, one.status.phase) for one in known)
+    family = GaugeMetricFamily("weir_resources", "Resources by kind and phase", labels=["kind", "phase"])
+    for kind in KINDS:
+        for phase in TRANSITIONS:
+            family.add_metric([kind, phase], counts[(kind, phase)])
+    return family
+
+
+def _readiness(known: Iterable[StoredObject]) -> GaugeMetricFamily:
+    text = "1 while condition Ready of the resource is True; its phase now"
+    family = GaugeMetricFamily("weir_resource_ready", text, labels=[*_WHO, "phase"])
+    for one in known:
+        ready = one.status.condition("Ready")
+        family.add_metric([*_who(one), one.status.phase], 1 if ready is not None and ready.status == "True" else 0)
+    return family
+
+
+def _records(known: Iterable[StoredObject]) -> CounterMetricFamily:
+    """From status, so that they go on over every restart and change of the job."""
+    family = CounterMetricFamily("weir_resource_records", "Records since the first start", labels=[*_WHO, "what"])
+    for one in known:
+        if (counted := one.status.records) is None:
+            continue
+        of = {"in": counted.in_, "out": counted.out, "dead_lettered": counted.dead_lettered, "late": counted.late}
+        for what, number in of.items():
+            if number is not None:
+                family.add_metric([*_who(one), what], number)
+    return family
+
+
+def _lags(known: Iterable[StoredObject]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("weir_resource_lag_records", "Records in the source's topics not read yet", labels=_WHO)
+    for one in known:
+        if one.status.records is not None and one.status.records.lag is not None:
+            family.add_metric(_who(one), one.status.records.lag)
+    return family
+
+
+def _who(one: StoredObject) -> list[str]:
+    return [one.kind, one.metadata.namespace, one.metadata.name]

@@ -5,12 +5,13 @@ from typing import Final, cast
 
 from weir_api.blocks import Spec
 from weir_api.errors import FieldError, SpecError
-from weir_api.resources import BillingView, EnrichmentPipeline, Pattern, Resource, StreamJob
+from weir_api.resources import BillingView, EnrichmentPipeline, Pattern, Resource, RoutingRule, StreamJob
 from weir_api.streamjobs import StreamJobSpec
 
 from .billings import compile_billing
 from .enrichments import compile_enrichment
 from .patterns import compile_pattern
+from .routings import compile_routing
 
 
 def compile_resource(resource: Resource[Spec]) -> StreamJobSpec:
@@ -29,6 +30,10 @@ def _enrichment(resource: Resource[Spec]) -> StreamJobSpec:
     return compile_enrichment(cast(EnrichmentPipeline, resource))
 
 
+def _routing(resource: Resource[Spec]) -> StreamJobSpec:
+    return compile_routing(cast(RoutingRule, resource))
+
+
 def _billing(resource: Resource[Spec]) -> StreamJobSpec:
     return compile_billing(cast(BillingView, resource))
 
@@ -40,6 +45,7 @@ def _stream_job(resource: Resource[Spec]) -> StreamJobSpec:
 _COMPILERS: Final[dict[str, Callable[[Resource[Spec]], StreamJobSpec]]] = {
     "Pattern": _pattern,
     "EnrichmentPipeline": _enrichment,
+    "RoutingRule": _routing,
     "BillingView": _billing,
     "StreamJob": _stream_job,
 }

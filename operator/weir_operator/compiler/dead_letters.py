@@ -1,5 +1,7 @@
 """Where records go that cannot be read, or that came too late. The wire format is in docs/dead-letters.md."""
 
+from collections.abc import Sequence
+
 from weir_api.blocks import Delivery, Sink, Source
 from weir_api.streamjobs import Insert, Topic
 
@@ -35,15 +37,24 @@ def dead_letter_table(name: str, source: Source, delivery: Delivery) -> str:
     return _table(f"{name}_dead_letters", dead_letter_topic(name), columns, source, delivery)
 
 
-def dead_letter_insert(insert: str, name: str, prefix: str) -> Insert:
-    """Writes what the view `<prefix>_unread` holds to the dead letters of the resource `name`."""
+def dead_letter_query(prefix: str) -> str:
+    """What the view `<prefix>_unread` holds, as dead letters."""
     utf8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
-    sql = (
-        f"INSERT INTO {identifier(f'{name}_dead_letters')}\n"
+    return (
         "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_reason, CAST(weir_line AS BYTES),\n"
         f"  CASE WHEN {utf8} THEN weir_line END\nFROM {identifier(f'{prefix}_unread')}"
     )
-    return Insert(name=insert, sql=sql)
+
+
+def dead_letter_insert(name: str, queries: Sequence[str]) -> Insert:
+    """Writes all of them to the dead letters of the resource `name`.
+
+    One insert for all sources: each is a sink of its own, and two of one table would take each other's transactions.
+    """
+    return Insert(
+        name="dead-letters",
+        sql=f"INSERT INTO {identifier(f'{name}_dead_letters')}\n{f'{chr(10)}UNION ALL '.join(queries)}",
+    )
 
 
 def late_table(name: str, source: Source, fields: tuple[Field, ...], delivery: Delivery) -> str:

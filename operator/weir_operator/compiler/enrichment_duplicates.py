@@ -88,7 +88,9 @@ class _Deduplication:
             f" RANGE BETWEEN {interval(max(self.within, _REMEMBERED))} PRECEDING AND CURRENT ROW"
         )
         same = " AND ".join(f"l.{a} = s.{b}" for a, b in zip(self.keys(prefix), self.keys("weir_by_"), strict=True))
-        ordered = "ARRAY_SORT(ARRAY_DISTINCT(weir_positions))"
+        # Those of the same millisecond are all in the window of each; the array has them in the order of arrival.
+        come = f"ARRAY_SLICE(weir_positions, 1, ARRAY_POSITION(weir_positions, {POSITION}))"
+        ordered = f"ARRAY_SORT(ARRAY_DISTINCT({come}))"
         place = f"ARRAY_POSITION({ordered}, {POSITION})"
         reach = first_position(f"{TIME} - {interval(self.within - 1)}")
         end = first_position(f"{TIME} + {interval(self.within)}")

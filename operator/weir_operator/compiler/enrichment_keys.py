@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weir_api.durations import milliseconds
-from weir_api.enrichments import Enrichment
+from weir_api.sides import Enrichment
 
 from .enrichment_rows import EVENT, TIME
 from .expressions import identifier, interval

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from weir_api.enrichments import FIRST_OCCURRENCE, EnrichmentPipelineSpec
 from weir_api.errors import FieldError, join
+from weir_api.lookups import HttpLookup
 from weir_api.streamjobs import Check, Topic
 
 from .dead_letters import dead_letter_topic
 from .enrichment_keys import side_column
 from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
 from .expressions import ExpressionError, Scope, bound, identifier, text
-from .lookups import FAILURE
+from .lookup_columns import FAILURE
 from .shapes import shape
 from .sinks import id_header, sink_topic, text_table
 
@@ -27,7 +28,8 @@ class Written:
 
 def fails(spec: EnrichmentPipelineSpec) -> bool:
     """Whether an event may become a dead letter for a look-up."""
-    return any(side.lookup is not None and side.lookup.on_error == "deadLetter" for side in spec.enrichments)
+    asked = (side.lookup for side in spec.enrichments)
+    return any(isinstance(lookup, HttpLookup) and lookup.on_error == "deadLetter" for lookup in asked)
 
 
 def flat_view(name: str, spec: EnrichmentPipelineSpec, columns: Columns, rows: str, *, fails: bool) -> str:

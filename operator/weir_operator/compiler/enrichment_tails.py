@@ -14,7 +14,8 @@ from weir_api.streamjobs import Operator
 from . import enrichment_firsts as firsts
 from .enrichment_rows import FIRST, Columns, Stage, view
 from .expressions import identifier, once
-from .lookups import FAILURE, IS_LATE, Lookup, asked
+from .lookup_columns import FAILURE
+from .lookups import IS_LATE, Lookup, asked
 
 _ASKS = "weir_asks"
 

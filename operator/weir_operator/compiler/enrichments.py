@@ -1,25 +1,31 @@
 """EnrichmentPipeline -> StreamJob. What it means is written in docs/enrichment.md."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from weir_api.blocks import Source
-from weir_api.enrichments import Enrichment, EnrichmentPipelineSpec
+from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.resources import EnrichmentPipeline
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec, Topic
+from weir_api.tables import DELETED
 
 from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
 from . import enrichment_outputs as outputs
 from . import enrichment_tails as tails
+from .dead_letters import dead_letter_insert
 from .enrichment_keys import Side, remembered_fields
 from .enrichment_rows import Columns, Stage
 from .enrichment_sides import joined
 from .expressions import ExpressionError, Scope, bound, identifier
-from .lookups import Lookup, settings
+from .lookups import Lookup, databases, settings
+from .shapes import shape
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
+_IDLE_AFTER = "10s"  # a stream that has nothing to say must not hold back the others
 # A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
 _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
@@ -40,10 +46,14 @@ class _Compiler:
     def job(self) -> StreamJobSpec:
         spec, name = self.spec, self.name
         source = self._source()
-        streams = {index: self._stream(index, side.stream) for index, side in self._streams()}
+        streams = {index: self._stream(index, side.source) for index, side in self._streams()}
         stage = self._stages(source, streams)
-        lookups = [self._lookup(index, side, stage, source) for index, side in enumerate(spec.enrichments)]
-        asked = tuple(lookup for lookup in lookups if lookup is not None)
+        lookups = {
+            join("spec.enrichments", index): self._lookup(index, side, stage, source)
+            for index, side in enumerate(spec.enrichments)
+            if side.lookup is not None
+        }
+        asked = tuple(lookups.values())
         tail = tails.together(name, stage, asked, spec.flags.first_occurrence)
         flat = f"{name}_flat"
         written = outputs.written(spec, identifier(flat))
@@ -61,7 +71,7 @@ class _Compiler:
                 outputs.flat_view(flat, spec, tail.columns, tail.rows, fails=outputs.fails(spec)),
                 outputs.output_table(sink, name, spec),
             ),
-            inserts=(*(each for part in parts for each in part.inserts), Insert(name=ENRICHED, sql=insert)),
+            inserts=(dead_letter_insert(name, [part.letters for part in parts]), Insert(name=ENRICHED, sql=insert)),
             settings={"table.local-time-zone": "UTC", **settings(asked)},
             operators=(*stage.operators, *tail.operators),
             checks=(
@@ -70,16 +80,17 @@ class _Compiler:
                 *self.checks,
                 *written.checks,
             ),
+            databases=databases(lookups),
             topics=_each_once([*(topic for part in parts for topic in part.topics), *outputs.topics(name, spec)]),
         )
         return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
 
     def _streams(self) -> Iterator[tuple[int, Enrichment]]:
-        """The sides that are streams, with their index in the spec."""
-        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.stream is not None)
+        """The sides that are streams or tables, with their index in the spec."""
+        return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.source is not None)
 
     def _source(self) -> SourceParts:
-        part = Part(uses_late=True)
+        part = Part(uses_late=True, idle_after=_IDLE_AFTER)
         return source_program(self.namespace, self.name, self.spec.source, delivery=self.spec.delivery, part=part)
 
     def _stream(self, index: int, stream: Source | None) -> SourceParts:
@@ -91,8 +102,8 @@ class _Compiler:
             stream,
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
-            path=join("spec.enrichments", index, "stream"),
-            part=Part(of=side.slug, uses_late=True),
+            path=join("spec.enrichments", index, side.source_path),
+            part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
         )
 
     def _stages(self, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
@@ -110,12 +121,12 @@ class _Compiler:
     def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
         path = join("spec.enrichments", index)
         fields = Scope(columns={name: identifier(name) for name in spec.declared})
-        end_when, checks = _NEVER, []
+        end_when, checks = (_NEVER if spec.table is None else f"{DELETED} IS TRUE"), []
         if spec.end_when is not None:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
             end_when = f"({condition}) IS TRUE"
-        keys = tuple(self._bound(ours, before.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
         checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
         side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
         stage = joined(self.name, side, before, late=spec.or_else is None)
@@ -128,19 +139,35 @@ class _Compiler:
         views = f"{source.events_view}, {stream.events_view}"
         return Check(path=join(path, "on", ours), expression=expression, scope=views, condition=True)
 
-    def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup | None:
-        """What a side asks of a service, over the columns that events have behind the last stage."""
-        if spec.lookup is None:
-            return None
+    def _lookup(self, index: int, spec: Enrichment, stage: Stage, source: SourceParts) -> Lookup:
+        """What a side asks for, over the columns that events have behind the last stage."""
         path, when = join("spec.enrichments", index), None
-        keys = tuple(self._bound(ours, stage.columns.scope, join(path, "on", ours)) for ours in spec.on)
+        keys = tuple(self._bound(ours, self._scope(stage), join(path, "on", ours)) for ours in spec.on)
         if spec.lookup_when is not None:
             place = f"{path}.lookupWhen"
-            when = self._bound(spec.lookup_when, stage.columns.scope, place)
+            when = self._bound(spec.lookup_when, self._scope(stage), place)
             condition = self._bound(spec.lookup_when, self._fields(), "")
             self.checks.append(Check(path=place, expression=condition, scope=source.events_view, condition=True))
-        fields = remembered_fields(spec) if spec.stream is not None else spec.select
-        return Lookup(spec, spec.lookup, keys, when, fields)
+        if spec.source is None:
+            self.checks += [self._asked_check(path, ours, theirs, spec, source) for ours, theirs in spec.on.items()]
+        fields = remembered_fields(spec) if spec.source is not None else spec.select
+        return Lookup(spec, keys, when, fields)
+
+    def _asked_check(self, path: str, ours: str, theirs: str, spec: Enrichment, source: SourceParts) -> Check:
+        """Whether a look-up can be asked by it at all."""
+        other = f"CAST(NULL AS {shape(spec.declared[theirs]).sql})"
+        expression = self._bound(ours, self._fields(), "")
+        return Check(
+            path=join(path, "on", ours),
+            expression=f"({expression}) = {other}",
+            scope=source.events_view,
+            condition=True,
+        )
+
+    def _scope(self, stage: Stage) -> Scope:
+        """The names a key or condition over an event may use: sides are not among them, so none waits for another."""
+        sides = {side.name: "is a side: none sees what another gives" for side in self.spec.enrichments}
+        return replace(stage.columns.scope, unclear=sides)
 
     def _fields(self) -> Scope:
         return Scope(columns={name: identifier(name) for name in self.spec.source.fields})

@@ -11,8 +11,9 @@ from weir_api.blocks import Delivery, Source
 from weir_api.durations import milliseconds
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.streamjobs import Check, Insert, Topic
+from weir_api.tables import DELETED, Table
 
-from . import csv_records, dead_letters, json_records
+from . import csv_records, dead_letters, json_records, table_records
 from .expressions import ExpressionError, Scope, bound, identifier, interval
 from .kafka_options import source_options, with_clause
 from .readings import reading
@@ -29,7 +30,8 @@ _EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 class SourceParts:
     """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for.
 
-    `table`: the one that events are read from, unquoted.
+    `table`: the one that events are read from, unquoted. `letters`: a query of what cannot be read; where late events
+    are a view, no insert of these writes it.
     """
 
     tables: tuple[str, ...]
@@ -38,6 +40,7 @@ class SourceParts:
     checks: tuple[Check, ...]
     events_view: str
     table: str
+    letters: str
     late_view: str = ""
 
 
@@ -66,11 +69,12 @@ class Part:
     """Which of a resource's sources: its one or main one, or a further one of this name (a DNS label).
 
     `uses_late`: late events are a view of the program, not records of the late topic. So are those up to the first
-    millisecond of 1970, which a range OVER drops.
+    millisecond of 1970, which a range OVER drops. `idle_after`: where the source does not say it.
     """
 
     of: str = ""
     uses_late: bool = False
+    idle_after: str | None = None
     row_time: RowTime | None = None
 
     def prefix(self, name: str) -> str:
@@ -81,9 +85,11 @@ class Part:
         """The consumer group; a resource's name has no dot, so that no other resource has it."""
         return f"weir-{namespace}-{name}" + (f".{self.of}" if self.of else "")
 
-    def insert(self, name: str) -> str:
-        """The name of an insert."""
-        return f"{name}-{self.of}" if self.of else name
+    def timed(self, source: Source) -> Source:
+        """The source with what it does not say of its times."""
+        idle_after = source.timestamp.idle_after or self.idle_after
+        timestamp = source.timestamp.model_copy(update={"idle_after": idle_after})
+        return source.model_copy(update={"timestamp": timestamp})
 
     def conditions(self) -> tuple[str, str]:
         """SQL over the records: on time, late; one of the two is TRUE."""
@@ -115,7 +121,7 @@ def source_program(
     paths below `path`, for what this compiler cannot do.
     """
     fields = _fields(source, required_fields, path)
-    record = _format(source, fields, path)
+    record = _format(source, fields, path, required_fields)
     where = _where(source, fields, path)
     prefix, group = part.prefix(name), part.group(namespace, name)
     rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
@@ -124,12 +130,13 @@ def source_program(
         f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}" for each in part.conditions()
     )
     tables = [
-        _records_table(prefix, group, source, record, fields, row_time=part.row_time),
+        _records_table(prefix, group, part.timed(source), record, fields, row_time=part.row_time),
         f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(prefix, source, record, fields)}",
         f"CREATE TEMPORARY VIEW {events_view(prefix)} AS\n{_columns(fields)}{on_time}",
         *record.suspects(prefix, f"{group}-dead-letters"),
     ]
-    inserts = [dead_letters.dead_letter_insert(part.insert("dead-letters"), name, prefix)]
+    letters = dead_letters.dead_letter_query(prefix)
+    inserts = [] if part.uses_late else [dead_letters.dead_letter_insert(name, [letters])]
     if not part.of:
         tables.append(dead_letters.dead_letter_table(name, source, delivery))
     if part.uses_late:
@@ -140,7 +147,7 @@ def source_program(
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
     return SourceParts(
         tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix), f"{prefix}_records",
-        behind if part.uses_late else "",
+        letters, behind if part.uses_late else "",
     )  # fmt: skip
 
 
@@ -163,10 +170,13 @@ def _fields(source: Source, required: tuple[str, ...], path: str) -> tuple[Field
         fields.append(Field(name, kind, required=must))
     if errors:
         raise SpecError(errors)
-    return tuple(fields)
+    deleted = [Field(DELETED, shape("BOOLEAN"))] if isinstance(source, Table) else []
+    return (*fields, *deleted)
 
 
-def _format(source: Source, fields: tuple[Field, ...], path: str) -> RecordFormat:
+def _format(source: Source, fields: tuple[Field, ...], path: str, keys: tuple[str, ...]) -> RecordFormat:
+    if isinstance(source, Table):
+        return table_records.TableRecords(source, fields, keys)
     match source.format:
         case "json":
             return json_records.JsonRecords(source, fields)
@@ -207,7 +217,10 @@ def _records_table(
         f"WATERMARK FOR weir_time AS {shown} - {behind}",
     ]
     options = source_options(source, group) | record.options()
-    options["scan.watermark.idle-timeout"] = f"{milliseconds(source.timestamp.idle_after)} ms"
+    # A source of which all partitions are idle is passed over by whoever has other inputs. When it wakes, an interval
+    # join hears of it on one input before the other and forgets what it needs: not unless it is asked for.
+    if source.timestamp.idle_after is not None:
+        options["scan.watermark.idle-timeout"] = f"{milliseconds(source.timestamp.idle_after)} ms"
     # One reader knows how far all partitions are. With several, a partition that was idle wakes behind the others and
     # its records would count as on time here and be dropped by whoever has seen the others' watermark.
     options["scan.parallelism"] = "1"
@@ -234,7 +247,10 @@ def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, 
 def _topics(name: str, source: Source, part: Part) -> tuple[Topic, ...]:
     read = () if source.topic is None else (source.topic,)
     servers = source.bootstrap_servers
-    sources = tuple(Topic(name=topic, create=True, role="source", bootstrap_servers=servers) for topic in read)
+    config = {"cleanup.policy": "compact"} if isinstance(source, Table) else {}
+    sources = tuple(
+        Topic(name=topic, create=True, role="source", bootstrap_servers=servers, config=config) for topic in read
+    )
     if part.of:
         return sources
     letters = dead_letters.topics(name, source)

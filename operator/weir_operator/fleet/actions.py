@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from weir_api.launchers import RevisionConfig, StartRequest
+from weir_api.services import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,18 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Serve:
+    """Have exactly these services run beside the job; None: those that were asked for last."""
+
+    services: tuple[Service, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """What failures of this action are kept under."""
+        return "services"
+
+
+@dataclass(frozen=True, slots=True)
 class PruneState:
     """Delete checkpoints of jobs that are no longer needed and all but the newest savepoints.
 
@@ -127,4 +140,6 @@ class Forget:
         return "forget"
 
 
-Action = EnsureTopics | Deploy | Recycle | Remove | StopWithSavepoint | Start | PruneState | RemoveState | Forget
+Action = (
+    EnsureTopics | Deploy | Recycle | Remove | StopWithSavepoint | Start | Serve | PruneState | RemoveState | Forget
+)

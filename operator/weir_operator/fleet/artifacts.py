@@ -90,7 +90,7 @@ def repository_url(settings: Path | None = None) -> str:
 
 
 def connector_jars(progress: Progress | None = None) -> tuple[Path, ...]:
-    """Flink's connectors: Kafka, and HTTP for look-ups."""
+    """Flink's connectors: Kafka, and for look-ups HTTP and PostgreSQL."""
     return fetch("connector", progress)
 
 

@@ -44,6 +44,10 @@ class Directories:
         """What the revision's processes print."""
         return self.work(key, revision) / "log"
 
+    def services(self, key: Key) -> Path:
+        """The work directories of the services beside a StreamJob's job."""
+        return self.root / "services" / folder_name(key)
+
     def state(self, key: Key) -> Path:
         """A StreamJob's checkpoints and savepoints."""
         return self.root / "state" / folder_name(key)

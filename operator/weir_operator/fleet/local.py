@@ -1,13 +1,10 @@
 """Revisions as processes of this machine: a launcher each, found again after we were killed and started anew."""
 
 import os
-import signal
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 
@@ -25,20 +22,21 @@ from .actions import (
     Recycle,
     Remove,
     RemoveState,
+    Serve,
     Start,
     StopWithSavepoint,
 )
 from .directories import Directories
 from .fleets import FleetError, Locations, RefusedError
 from .flink import FlinkClient
+from .keepers import QUICK, Keeper
 from .launchers import LauncherClient
+from .local_services import LocalServices
 from .observations import JobObservation, Observation, RevisionObservation, Watch
 from .processes import ProcessRecord
 from .store import Key, WriteError, utc_now, write_atomically
 from .turns import Turns
 
-_QUICK = timedelta(seconds=30)  # a process that ends sooner did not get as far as doing any work
-_PATIENCE = 5.0  # seconds for a process to end by itself before it is killed
 _COMING_UP = ("compiling", "waitingForSlots", "warmingUp")
 _LOG_TAIL = 2_000
 
@@ -69,7 +67,8 @@ class LocalFleet:
         self._launchers = LauncherClient()
         self._flink = FlinkClient()
         self._lock = threading.Lock()
-        self._ending: dict[Path, float] = {}
+        self._keeper = Keeper(_command, environment.of_process)
+        self._services = LocalServices(directories, bootstrap_servers, environment.of_process)
         self._turns = Turns(max(1, (os.cpu_count() or 1) // 2))
         self._topics_ready: dict[Key, set[str]] = {}
 
@@ -87,6 +86,7 @@ class LocalFleet:
         """Give back connections; processes go on."""
         self._launchers.close()
         self._flink.close()
+        self._services.close()
 
     def observe(self, key: Key, watch: Watch) -> Observation:
         """What is there of this StreamJob."""
@@ -104,13 +104,14 @@ class LocalFleet:
             savepoint=savepoint,
             points=snapshots.points(self.directories.state(key)),
             topics_ready=frozenset(self._topics_ready.get(key, ())),
+            services=self._services.observe(key),
         )
 
     def _revision(self, work: Path, watch: Watch) -> RevisionObservation:
-        record = self._adopted(work)
+        record = self._keeper.record(work)
         if record is None:
             return RevisionObservation(work.name, alive=False, spawned_at=utc_now(), starts=0)
-        alive = self._alive(work, record)
+        alive = self._keeper.alive(work, record)
         answer = self._answer(work, record) if alive else None
         if not alive or (answer is not None and answer.phase not in _COMING_UP):
             self._turns.end(work)
@@ -119,37 +120,11 @@ class LocalFleet:
             alive=alive,
             spawned_at=record.spawned_at,
             starts=record.starts,
-            quick_exits=record.quick_exits + (0 if alive or utc_now() - record.spawned_at > _QUICK else 1),
+            quick_exits=record.quick_exits + (0 if alive or utc_now() - record.spawned_at > QUICK else 1),
             answer=answer,
             job=self._job(work, answer, watch) if answer else None,
             log_tail="" if alive else _tail(work / "log"),
         )
-
-    def _alive(self, work: Path, record: ProcessRecord) -> bool:
-        """Whether anything of it runs. A JVM whose launcher is gone is nobody's any more and goes too."""
-        if not record.pid:
-            return False
-        if processes.is_leader_alive(record):
-            return True
-        rest = processes.members(record)
-        for process in rest:
-            process.kill()
-        if not rest:
-            self._ending.pop(work, None)
-        return bool(rest)
-
-    def _adopted(self, work: Path) -> ProcessRecord | None:
-        """The process on record, or one that was started just before we were killed and could not record it."""
-        record = processes.read_record(work / "process.json")
-        if record is not None and record.pid:
-            return record
-        found = processes.find(_command(work))
-        if found is None:
-            return record
-        known = record or ProcessRecord(pid=0, created=0, spawned_at=utc_now())
-        adopted = known.model_copy(update={"pid": found.pid, "created": found.create_time()})
-        processes.write_record(work / "process.json", adopted)
-        return adopted
 
     def _answer(self, work: Path, record: ProcessRecord) -> RevisionAnswer | None:
         endpoint = _endpoint(work, record)
@@ -176,15 +151,17 @@ class LocalFleet:
             case Deploy(revision=revision, config=config, go_on=go_on):
                 self._deploy(self.directories.work(key, revision), config, go_on)
             case Recycle(revision=revision):
-                self._end(self.directories.work(key, revision))
+                self._keeper.end(self.directories.work(key, revision))
             case Remove(revision=revision):
-                if self._end(self.directories.work(key, revision)):
+                if self._keeper.end(self.directories.work(key, revision)):
                     rmtree(self.directories.work(key, revision))
             case StopWithSavepoint():
                 url = self._flink_url(key, action.revision)
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision), request)
+            case Serve(services=services):
+                self._services.serve(key, services)
             case PruneState(job_id=job_id, keep=keep):
                 snapshots.prune(self.directories.state(key), job_id, keep)
             case RemoveState(keep=keep):
@@ -198,8 +175,8 @@ class LocalFleet:
             self._topics_ready.setdefault(key, set()).add(config.revision)
 
     def _deploy(self, work: Path, config: RevisionConfig | None, go_on: bool) -> None:
-        record = self._adopted(work) if work.exists() else None
-        if record is not None and self._alive(work, record):
+        record = self._keeper.record(work) if work.exists() else None
+        if record is not None and self._keeper.alive(work, record):
             return
         if config is None and not (work / "config.json").exists():
             raise RefusedError(f"revision {work.name} was removed and cannot be deployed again")
@@ -211,32 +188,7 @@ class LocalFleet:
             (work / "start.json").unlink(missing_ok=True)
         if config is not None:
             write_atomically(work / "config.json", config.model_dump_json(by_alias=True, indent=1) + "\n")
-        now = utc_now()
-        quick = record is not None and now - record.spawned_at < _QUICK
-        spawned = ProcessRecord(
-            pid=0,  # until it is known: whoever reads this has to look for the process by its command
-            created=0,
-            spawned_at=now,
-            starts=record.starts + 1 if record else 1,
-            quick_exits=record.quick_exits + 1 if record and quick else 0,
-        )
-        processes.write_record(work / "process.json", spawned)
-        process = processes.spawn(_command(work), self._environment.of_process(), work / "log")
-        found = {"pid": process.pid, "created": process.create_time()}
-        processes.write_record(work / "process.json", spawned.model_copy(update=found))
-
-    def _end(self, work: Path) -> bool:
-        """Ask the revision's processes to end, and kill them when they take too long. Whether all are gone."""
-        record = self._adopted(work)
-        if record is None or not self._alive(work, record):
-            return True
-        asked = self._ending.get(work)
-        if asked is None:
-            self._ending[work] = time.monotonic()
-            processes.signal_leader(record, signal.SIGTERM)
-        elif time.monotonic() - asked > _PATIENCE:
-            processes.signal_group(record, signal.SIGKILL)
-        return False
+        self._keeper.start(work)
 
     def _url(self, key: Key, revision: str) -> str:
         work = self.directories.work(key, revision)

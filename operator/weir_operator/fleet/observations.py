@@ -60,6 +60,22 @@ class SavepointObservation:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceObservation:
+    """A service that was asked for. `digest`: of the Service it was asked for with."""
+
+    name: str
+    digest: str
+    replicas: int
+    ready: int = 0
+    """How many of the replicas can do their work."""
+    url: str | None = None
+    complete: bool = True
+    """Whether nothing of what a Serve makes is missing, or dead."""
+    trouble: str = ""
+    """Why not all are ready, in words, as far as anybody knows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """All that is seen of one StreamJob in one pass."""
 
@@ -71,6 +87,7 @@ class Observation:
     """Whether `points` could be looked at; otherwise it says nothing."""
     topics_ready: frozenset[str] = frozenset()
     """Revisions whose topics were seen to be there."""
+    services: tuple[ServiceObservation, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     """Why actions did not succeed when they were last tried, by the action's name."""
     refused: frozenset[str] = frozenset()

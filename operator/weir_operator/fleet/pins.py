@@ -16,6 +16,9 @@ ROOTS: dict[Bundle, tuple[str, ...]] = {
     "connector": (
         "org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",
         "com.getindata:flink-http-connector:0.25.0",
+        # The newest that is released; of Flink's own it uses what 2.2 still has. Its driver is not among what it needs.
+        "org.apache.flink:flink-connector-jdbc-postgres:4.0.0-2.0",
+        "org.postgresql:postgresql:42.7.14",
     ),
     # Not released for every patch of Flink; a plugin with a class loader of its own, so that of the minor version fits.
     "s3": ("org.apache.flink:flink-s3-fs-hadoop:2.2.0",),
@@ -24,7 +27,7 @@ ROOTS: dict[Bundle, tuple[str, ...]] = {
 }
 
 # What is on Flink's own classpath: a second version of it would be the one that is not found when it matters.
-PROVIDED = frozenset({("org.slf4j", "slf4j-api")})
+PROVIDED = frozenset({("org.slf4j", "slf4j-api"), ("org.apache.flink", "flink-connector-base")})
 
 
 def resolve(roots: tuple[str, ...], repository: Path, *, in_flink: bool) -> tuple[Artifact, ...]:

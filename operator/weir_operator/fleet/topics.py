@@ -170,6 +170,19 @@ def committed_offsets(
     return {(at.topic, at.partition): at.offset for at in positions if at.offset >= 0}
 
 
+def delete_group(
+    bootstrap_servers: str, group: str, authentication: Authentication | None = None, deadline: float = 10
+) -> None:
+    """Forgets what the consumer group has committed; fine for one that is not there. Raises as the others do."""
+    admin, ends = connect(bootstrap_servers, authentication), time.monotonic() + deadline
+    future = admin.delete_consumer_groups([group], request_timeout=_left(ends))[group]
+    try:
+        _answer(future, bootstrap_servers, f"delete group {group!r}", ends)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise TopicError(f"Group {group!r} at {bootstrap_servers}: {error.args[0].str()}") from error
+
+
 def lag(
     bootstrap_servers: str,
     group: str,

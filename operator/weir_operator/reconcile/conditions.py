@@ -5,7 +5,7 @@ from weir_api.phases import Phase, may_follow
 from weir_api.statuses import Condition, ConditionType, Status
 from weir_operator.fleet.observations import ENDED
 
-from . import restores, verdicts
+from . import restores, serving, verdicts
 from .situations import RESTORE_FROM, SETTLED, Situation
 
 Said = tuple[str, str, str]
@@ -117,6 +117,8 @@ def ready(situation: Situation) -> Said:
         return "False", waits, ""
     if _runs(situation):
         older = wanted.revision not in (None, job.revision)
+        if not older and (missing := serving.trouble(situation)):
+            return "False", "ServicesNotReady", missing
         return "True", "PreviousRevisionRuns" if older else "Running", f"job {job.id} of revision {job.revision}"
     if _given_up(situation):
         found = situation.deployed(job.revision)

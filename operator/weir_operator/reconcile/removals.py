@@ -84,7 +84,7 @@ def _clear(situation: Situation) -> Step:
     begun = _begun(situation) or situation.wanted.deleting_since
     assert begun is not None
     overdue = situation.now >= begun + situation.limits.removal
-    if situation.observed.revisions and not overdue:
+    if (situation.observed.revisions or situation.observed.services) and not overdue:
         return Step(situation.status)
     if not ever_started(situation.status):
         return Step(situation.status, (Forget(),))

@@ -11,7 +11,11 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.store import DeletingError, InvalidError, Key, OwnerReference, StoredObject
 
-STREAMJOB = "StreamJob"
+from . import sharing
+from .sharing import SharedReconciler
+
+STREAMJOB = sharing.STREAMJOB
+
 OWN_ANNOTATIONS = "weir.dev/"
 
 Compile = Callable[[Resource], StreamJobSpec]
@@ -29,6 +33,8 @@ class ResourceReconciler:
 
     store: Objects
     compile: Compile
+    shared: SharedReconciler | None = None
+    """For kinds whose resources share a StreamJob."""
     soon: float = 0.3
     """Seconds until the next look at the StreamJob while it moves."""
     calm: float = 1.0
@@ -36,6 +42,8 @@ class ResourceReconciler:
 
     def reconcile(self, stored: StoredObject) -> float | None:
         """One pass; seconds until the next one is due, or None when the resource is gone. Raises StoreError."""
+        if self.shared is not None and self.shared.shares(stored.kind):
+            return self._shared(stored, self.shared)
         child = self.store.get(child_key(stored.key))
         if child is not None and not owns(stored, child):
             return self._refused(stored, [_name_taken(child)])
@@ -53,6 +61,19 @@ class ResourceReconciler:
         self._tell(stored, mirrored(stored, child, errors))
         progressing = child.status.condition("Progressing") if child else None
         return self.calm if errors or (progressing is not None and progressing.status == "False") else self.soon
+
+    def _shared(self, stored: StoredObject, shared: SharedReconciler) -> float | None:
+        try:
+            status, moving = shared.reconcile(stored)
+        except SpecError as error:
+            return self._refused(stored, error.errors)
+        except InvalidError as error:
+            return self._refused(stored, [FieldError(path="spec", message=f"what it becomes is refused: {error}")])
+        if status is None:
+            self.store.remove(stored.key)
+            return None
+        self._tell(stored, status)
+        return self.soon if moving else self.calm
 
     def _applied(self, stored: StoredObject) -> StoredObject:
         metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}

@@ -8,7 +8,7 @@ from weir_api.statuses import Job, Records
 from weir_operator.fleet.actions import Remove
 from weir_operator.fleet.observations import JobObservation
 
-from . import beginnings, conditions, preparing, removals, running, saving, starting
+from . import beginnings, conditions, preparing, removals, running, saving, serving, starting
 from .situations import SETTLED, Situation, Step
 
 
@@ -16,9 +16,9 @@ def plan(situation: Situation) -> Step:
     """The status to record and the actions to take once it is recorded."""
     seen = situation.recording(situation.status.model_copy(update={"job": _refreshed(situation)}))
     step = _next(_counted(seen))
-    after = situation.recording(step.status)
+    after = situation.recording(step.status.model_copy(update={"services": serving.told(situation)}))
     removed = tuple(Remove(one.revision) for one in after.observed.revisions if one.revision not in _needed(after))
-    return Step(conditions.judged(after), step.actions + removed)
+    return Step(conditions.judged(after), step.actions + removed + serving.kept(after))
 
 
 def _next(situation: Situation) -> Step:  # noqa: PLR0911 - a table of cases

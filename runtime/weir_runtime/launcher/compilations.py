@@ -7,10 +7,10 @@ from typing import Final, TypeVar
 
 from weir_api.launchers import FieldError, RevisionConfig
 from weir_api.signatures import Signature
-from weir_api.streamjobs import Check, Insert
+from weir_api.streamjobs import Check, DatabaseTable, Insert
 
-from . import plans
-from .planners import Planner, StatementError
+from . import databases, plans
+from .planners import Planner, StatementError, versions_made
 from .settings import MAX_PARALLELISM_KEY
 from .variables import UnknownVariableError, Variables
 
@@ -60,7 +60,10 @@ def compile_program(config: RevisionConfig, planner: Planner, variables: Variabl
             possible = [check for check in program.checks if _is_made(check.scope, program.tables[:position])]
             _all(variables, [(check.path, partial(_check, planner, check)) for check in possible])
             raise
+        made = versions_made(statement, program.versions)
+        _all(variables, [("", partial(planner.create_versions, one)) for one in made])
     _all(variables, [(check.path, partial(_check, planner, check)) for check in program.checks])
+    _ask_databases(planner, variables, program.databases)
     targets = _all(
         variables,
         [
@@ -82,6 +85,14 @@ def _is_made(scope: str, statements: Sequence[str]) -> bool:
     """Whether these statements make all tables and views of a scope."""
     heads = [statement.lstrip().split("\n", 1)[0] for statement in statements]
     return all(any(f" {name} " in f"{head} " for head in heads) for name in scope.split(", "))
+
+
+def _ask_databases(planner: Planner, variables: Variables, tables: Sequence[DatabaseTable]) -> None:
+    steps = [
+        (f"{table.path}.secretRef", partial(databases.problems, planner.gateway, variables, table)) for table in tables
+    ]
+    if errors := tuple(error for found in _all(variables, steps) for error in found):
+        raise RefusedError(errors)
 
 
 def _create(planner: Planner, variables: Variables, statement: str) -> None:

@@ -23,6 +23,7 @@ JavaObject = Any
 # py4j logs every lost connection, object by object; what matters of it is raised here anyway.
 logging.getLogger("py4j").setLevel(logging.CRITICAL)
 
+_SQL_EXCEPTION: Final = "org.postgresql.util.PSQLException"
 _GATEWAY_MAIN: Final = "org.apache.flink.api.python.shaded.py4j.GatewayServer"
 
 
@@ -52,7 +53,9 @@ def java_errors() -> Iterator[None]:
 def _chain(thrown: JavaObject) -> list[Cause]:
     chain: list[Cause] = []
     while thrown is not None and len(chain) < 30:
-        chain.append(Cause(str(thrown.getClass().getName()), str(thrown.getMessage() or "")))
+        kind = str(thrown.getClass().getName())
+        state = str(thrown.getSQLState() or "") if kind == _SQL_EXCEPTION else ""
+        chain.append(Cause(kind, str(thrown.getMessage() or ""), state))
         thrown = thrown.getCause()
     return chain
 

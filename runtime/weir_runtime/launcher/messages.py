@@ -21,10 +21,11 @@ _CONNECTIVES: Final = frozenset({"AND", "AS", "BY", "FROM", "GROUP", "IN", "IS",
 
 @dataclass(frozen=True)
 class Cause:
-    """One exception of a chain, outermost first: the Java class and its message."""
+    """One exception of a chain, outermost first: the Java class, its message, and the SQL state a database told."""
 
     type: str
     message: str
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _sentence(text: str, columns: Sequence[str], tables: Sequence[str]) -> str:
     return _types(text.splitlines()[0]) if text else "unknown error"
 
 
-def _suggested(name: str, known: Sequence[str]) -> str:
+def suggested(name: str, known: Sequence[str]) -> str:
     """`, did you mean 'x'?` when something near is there; nothing else."""
     exact = [other for other in known if other.lower() == name.lower()]
     near = exact or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
@@ -99,16 +100,16 @@ Words = Callable[[re.Match[str], Sequence[str], Sequence[str]], str]
 
 
 def _column(match: re.Match[str], columns: Sequence[str], _: Sequence[str]) -> str:
-    return f"column '{match[1]}' not found{_suggested(match[1], columns)}"
+    return f"column '{match[1]}' not found{suggested(match[1], columns)}"
 
 
 def _column_of(match: re.Match[str], columns: Sequence[str], _: Sequence[str]) -> str:
-    return f"column '{match[1]}' not found in '{match[2]}'{_suggested(match[1], columns)}"
+    return f"column '{match[1]}' not found in '{match[2]}'{suggested(match[1], columns)}"
 
 
 def _table(match: re.Match[str], columns: Sequence[str], tables: Sequence[str]) -> str:
     name = match[1].rpartition(".")[2].strip("`")
-    return f"table '{name}' not found{_suggested(name, [*tables, *columns])}"
+    return f"table '{name}' not found{suggested(name, [*tables, *columns])}"
 
 
 def _function(match: re.Match[str], _: Sequence[str], __: Sequence[str]) -> str:

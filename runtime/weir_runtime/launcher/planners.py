@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from weir_api.streamjobs import Versions
+
 from . import messages
 from .gateways import Gateway, JavaError, JavaObject, java_errors
 
@@ -61,6 +63,18 @@ class Planner:
         if _simple_name(operation) not in _TABLE_STATEMENTS:
             raise StatementError("only CREATE TABLE and CREATE VIEW are possible here")
         self._run(lambda: self._tables.executeInternal(operation))
+
+    def create_versions(self, versions: Versions) -> None:
+        """Makes the temporal table function of a table that is there; raises StatementError."""
+        # `from` is a word of Python's.
+        table = self._run(lambda: getattr(self._tables, "from")(_quoted(versions.table)))
+        columns = self.gateway.java_class("org.apache.flink.table.api.Expressions")
+
+        def create() -> None:
+            function = table.createTemporalTableFunction(columns.col(versions.time), columns.col(versions.key))
+            self._tables.createTemporarySystemFunction(versions.name, function)
+
+        self._run(create)
 
     def options(self, table: str) -> dict[str, str]:
         """The options of a table by its full name, as plans have it; secrets are filled in."""
@@ -240,6 +254,16 @@ class Planner:
     def _table_names(self) -> Sequence[str]:
         with java_errors():
             return [str(name) for name in self._tables.listTables()]
+
+
+def versions_made(statement: str, versions: Sequence[Versions]) -> list[Versions]:
+    """Those whose table this statement makes."""
+    head = f"{statement.lstrip().splitlines()[0]} "
+    return [one for one in versions if f" {_quoted(one.table)} " in head]
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
 
 
 def java_id(gateway: Gateway, job_id: str) -> JavaObject:

@@ -40,6 +40,7 @@ STATELESS_CONNECTORS: Final = frozenset({"blackhole", "print"})
 _TYPE: Final = "stream-exec-"
 _SOURCE: Final = "stream-exec-table-source-scan"
 _SINK: Final = "stream-exec-sink"
+_LOOKUP: Final = "stream-exec-lookup-join"
 _UNION: Final = "stream-exec-union"
 _UID_FORMAT: Final = "table.exec.uid.format"
 _DETAILS: Final = ("connector", "topic", "topic-pattern", "path")
@@ -91,6 +92,9 @@ class Node:
         """Whether a savepoint may hold something of this node."""
         if self.type == _SINK:
             return self.options.get("connector") not in STATELESS_CONNECTORS
+        if self.type == _LOOKUP:
+            # Who waits for an asynchronous answer is state; a table that is asked on the spot has nobody waiting.
+            return "asyncOptions" in self.body
         return self.type not in STATELESS
 
 

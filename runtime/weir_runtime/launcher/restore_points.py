@@ -18,6 +18,8 @@ _CHECKPOINT: Final = re.compile(r"chk-([0-9]+)")
 _SAVEPOINT: Final = re.compile(r"savepoint-([0-9a-f]{6})-.+")
 _METADATA: Final = "_metadata"
 _SAVEPOINT_DEPTH: Final = 3
+_LOOKS: Final = 10
+_VANISHED: Final = frozenset({"java.io.FileNotFoundException", "java.nio.file.NoSuchFileException"})
 
 
 @dataclass(frozen=True)
@@ -172,12 +174,23 @@ class StateDirectory:
             return None
 
     def _list(self, uri: str) -> list[Entry]:
+        """What is in a directory. Flink deletes checkpoints at the same time: what vanishes on the way is not there."""
+        looks = 1
+        while True:
+            try:
+                return self._look(uri)
+            except JavaError as error:
+                # One file that vanishes fails the listing of all that are beside it.
+                if looks == _LOOKS or not any(cause.type in _VANISHED for cause in error.chain):
+                    raise
+                looks += 1
+
+    def _look(self, uri: str) -> list[Entry]:
         with java_errors():
             path = self._path(uri)
             file_system = path.getFileSystem()
-            if not file_system.exists(path):
-                return []
-            return [_entry(status) for status in file_system.listStatus(path)]
+            found = file_system.listStatus(path) if file_system.exists(path) else None
+            return [_entry(status) for status in found or ()]
 
     def _path(self, uri: str) -> JavaObject:
         return self._gateway.new("org.apache.flink.core.fs.Path", uri)

@@ -125,8 +125,10 @@ class Supervisor:
     def _rehearsal(self) -> Planner | None:
         """The program with nothing to read, None when it is not certain to do nothing; raises StatementError."""
         planner = self.new_planner(warmups.settings(self._planner.settings))
-        statements = [self.variables.fill(statement) for statement in self.config.program.tables]
-        return planner if warmups.prepare(planner, statements, self._compilation.plan_with({})) else None
+        program = self.config.program
+        statements = [self.variables.fill(statement) for statement in program.tables]
+        plan = self._compilation.plan_with({})
+        return planner if warmups.prepare(planner, statements, program.versions, plan) else None
 
     def _resume(self) -> None:
         """Goes on with what was recorded by this launcher's earlier life, or stands by."""

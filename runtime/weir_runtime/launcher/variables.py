@@ -27,13 +27,17 @@ class Variables:
         keys: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
         self._values = values
-        self._secret = secret
+        self._read = secret
         self._keys = keys
         self._seen: set[str] = set()
 
     def fill(self, statement: str) -> str:
         """The statement with every variable replaced; raises UnknownVariableError."""
         return _VARIABLE.sub(self._replace, _PROPERTIES.sub(self._properties, statement))
+
+    def secret(self, name: str, key: str) -> str:
+        """The value of a key of a secret; raises UnknownVariableError."""
+        return self.fill(f"${{secret:{name}:{key}}}").replace("''", "'")
 
     def redact(self, text: str) -> str:
         """The text without any secret that was filled in so far."""
@@ -56,7 +60,7 @@ class Variables:
         name, separator, key = match[2].partition(":")
         if not separator:
             raise UnknownVariableError(f"write ${{secret:NAME:KEY}} for a secret, not {match[0]}")
-        secret = self._secret(name, key)
+        secret = self._read(name, key)
         if secret:
             self._seen.update({secret, _quoted(secret)})
         return _quoted(secret)

@@ -8,7 +8,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from .planners import Planner
+from weir_api.streamjobs import Versions
+
+from .planners import Planner, versions_made
 
 _SUFFIX: Final = "-warm-up"
 _CONNECTORS: Final = frozenset({"kafka", "upsert-kafka"})
@@ -31,12 +33,13 @@ def settings(usual: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in usual.items() if name != _INTERVAL} | own
 
 
-def prepare(planner: Planner, statements: Sequence[str], plan: str) -> bool:
+def prepare(planner: Planner, statements: Sequence[str], versions: Sequence[Versions], plan: str) -> bool:
     """Loads a plan into a planner of its own with sources that end before their first record.
 
     Args:
         planner: new, with `settings`.
         statements: the program's tables and views.
+        versions: the program's functions over them.
         plan: the compiled plan that names those tables.
 
     False when it is not certain of every table that reading it ends at once and writing nothing does nothing: then the
@@ -44,6 +47,8 @@ def prepare(planner: Planner, statements: Sequence[str], plan: str) -> bool:
     """
     for statement in statements:
         planner.create(statement)
+        for one in versions_made(statement, versions):
+            planner.create_versions(one)
     document: dict[str, Any] = json.loads(plan)
     if not all_read_tables(document):
         return False

@@ -59,13 +59,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+    """As many as ask at a time, and more: who finds no place there waits for a second and takes that for a failure."""
+
+
 @contextmanager
 def serving() -> Iterator[Service]:
     """The service, for as long as a test needs it."""
     service = Service()
     handler = type("Handler", (_Handler,), {"service": service, "protocol_version": "HTTP/1.1"})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _Server(("127.0.0.1", 0), handler) as server:
         service.url = f"http://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield service

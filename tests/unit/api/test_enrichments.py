@@ -8,6 +8,7 @@ import pytest
 from weir_api import documents
 from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import SpecError
+from weir_api.lookups import HttpLookup
 from weir_api.resources import parse
 
 Edit = Callable[[dict[str, Any]], object]
@@ -106,7 +107,7 @@ def test_a_source_and_a_sink_are_enough() -> None:
         ),
         pytest.param(options(keyBy=["x"]), "spec.keyBy[0]: 'x' is not one of the source's fields", id="key"),
         pytest.param(
-            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream and http", id="no side"
+            side(0, stream=None), "spec.enrichments[0]: needs exactly one of stream, table, http and jdbc", id="no side"
         ),
         pytest.param(
             side(0, name="user"), "spec.enrichments[1].name: 'user' is too like 'user': names differ by more than"
@@ -205,5 +206,82 @@ def test_wrong_look_ups(http: dict[str, object], error: str) -> None:
 def test_no_value_for_on_error_means_null() -> None:
     spec = pipeline(side(0, orElse={"http": {"url": "http://s/{session}", "onError": None}}))
     lookup = spec.enrichments[0].lookup
-    assert lookup is not None
+    assert isinstance(lookup, HttpLookup)
     assert lookup.on_error == "null"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        pytest.param({"jdbc": {"url": "postgresql://db/x"}}, "jdbc.url: 'postgresql://db/x' is no address as"
+                     " jdbc:postgresql://host:5432/database", id="no address"),
+        pytest.param({"jdbc": {"url": "jdbc:postgresql://a:b@db/x"}}, "jdbc.url: has a password in it: put it into a"
+                     " secret", id="password"),
+        pytest.param({"jdbc": {"url": "jdbc:postgresql://db/x?user=a"}}, "jdbc.url: has credentials in it: put them"
+                     " into a secret", id="credentials"),
+        pytest.param({"jdbc": {"table": "a.b.c"}}, "jdbc.table: must match", id="table"),
+        pytest.param({"jdbc": {"onError": "null"}}, "jdbc.onError: unknown field 'onError'", id="on error"),
+        pytest.param({"on": {"amount": "team"}}, "on.amount: 'amount' is DECIMAL(12, 2), but 'team' is STRING: they are"
+                     " never equal", id="types across on"),
+        pytest.param({"on": {"at": "since"}}, "on.at: 'since' is TIMESTAMP: a database is asked by text, whole numbers,"
+                     " decimals or booleans", id="type of a key"),
+        pytest.param({"select": ["tags"]}, "select[0]: 'tags' is ARRAY: only numbers, text, booleans and times can be"
+                     " read from a database", id="type of a column"),
+        pytest.param({"fields": {"pod": "STRING", "a:b": "STRING"}, "select": ["a:b"]}, "jdbc.table: column 'a:b'"
+                     " cannot be asked for: there is a ':' or '?' in its name; make a view", id="colon"),
+        pytest.param({"expireAfter": "1h"}, "expireAfter: is for a stream, not for a look-up", id="expires"),
+        pytest.param({"http": {"url": "http://s/{pod}"}}, ": needs exactly one of stream, table, http and jdbc",
+                     id="two"),
+    ],
+)  # fmt: skip
+def test_wrong_databases(given: dict[str, Any], error: str) -> None:
+    jdbc = {"url": "jdbc:postgresql://db/x", "table": "pods", **given.pop("jdbc", {})}
+    fields = {"pod": "STRING", "team": "STRING", "since": "TIMESTAMP(3)", "tags": "ARRAY<STRING>"}
+    owner = {"name": "owner", "fields": fields, "on": {"session": "pod"}, "select": ["team"], "jdbc": jdbc, **given}
+    with pytest.raises(SpecError) as caught:
+        pipeline(lambda spec: spec["enrichments"].append(owner))
+    prefix = "spec.enrichments[2]" + ("" if error.startswith(":") else ".")
+    assert any(str(each).startswith(prefix + error) for each in caught.value.errors), caught.value.errors
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        pytest.param({"table": {"where": "team = 'x'"}}, "table.where: is not for a table: a record that deletes has a"
+                     " key and a time, but no fields", id="where"),
+        pytest.param({"table": {"timestamp": {"field": "team"}}}, "table.timestamp.field: is not for a table: a record"
+                     " that deletes has a key and a time, but no fields", id="time"),
+        pytest.param({"table": {"format": "csv"}}, "table.format: must be json for a table", id="format"),
+        pytest.param({"table": {"key": "text"}, "on": {"session": "pod", "id": "team"}}, "table.key: text is one field,"
+                     " but on names 2: the keys must be json", id="key"),
+        pytest.param({"table": {"fields": {"pod": "STRING", "team": "STRING NOT NULL"}}}, "table.fields.team: may be"
+                     " null: a record that deletes has no fields but its key's", id="not null"),
+        pytest.param({"merge": "latestNonNull"}, "merge: is for a stream: compaction keeps only the newest record of a"
+                     " key", id="merge"),
+        pytest.param({"endWhen": "team = 'x'"}, "endWhen: is for a stream: in a table, a record without a value is what"
+                     " deletes", id="endWhen"),
+        pytest.param({"fields": {"pod": "STRING"}}, "fields: stand in the table", id="fields"),
+        pytest.param({"table": {"topic": "enriched"}}, "table.topic: 'enriched' is what this pipeline writes: an"
+                     " endless loop", id="loop"),
+        pytest.param({"backfill": {"from": "yesterday"}}, "backfill.from: must be earliest or an instant as"
+                     " 2026-01-31T12:00:00Z, not 'yesterday'", id="backfill"),
+        pytest.param({"backfill": {"from": "earliest"}, "table": {"startFrom": "latest"}}, "backfill: says where"
+                     " reading begins, and so does startFrom: give one of them", id="backfill and startFrom"),
+    ],
+)  # fmt: skip
+def test_wrong_tables(given: dict[str, Any], error: str) -> None:
+    fields = {"pod": "STRING", "team": "STRING"}
+    table = {"topic": "pods", "fields": fields, **given.pop("table", {})}
+    owner = {"name": "owner", "on": {"session": "pod"}, "select": ["team"], "table": table, **given}
+    with pytest.raises(SpecError) as caught:
+        pipeline(lambda spec: spec["enrichments"].append(owner))
+    assert [str(each) for each in caught.value.errors] == [f"spec.enrichments[2].{error}"]
+
+
+def test_a_look_up_has_nothing_to_fill_in() -> None:
+    with pytest.raises(SpecError) as caught:
+        pipeline(side(0, stream=None, expireAfter=None, endWhen=None, http={"url": "http://s/{session}"},
+                      fields={"id": "STRING", "country": "STRING"}, backfill={"from": "earliest"}))  # fmt: skip
+    assert [str(each) for each in caught.value.errors] == [
+        "spec.enrichments[0].backfill: is for a stream, not for a look-up"
+    ]

@@ -78,7 +78,7 @@ def test_defaults() -> None:
     spec = pattern(lambda _: None)
 
     assert (spec.on_match, spec.delivery, spec.suspended) == ("all", "exactlyOnce", False)
-    assert (spec.source.format, spec.source.start_from, spec.source.timestamp.idle_after) == ("json", "earliest", "10s")
+    assert (spec.source.format, spec.source.start_from, spec.source.timestamp.idle_after) == ("json", "earliest", None)
     assert (spec.sequence[0].contiguity, spec.sequence[0].absent, spec.sequence[0].times) == ("followedBy", False, None)
     assert (spec.runtime.parallelism, spec.runtime.checkpoint_interval) == (1, "5s")
     assert spec.state.on_incompatible_change == "refuse"

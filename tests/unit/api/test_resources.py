@@ -22,7 +22,7 @@ spec:
         sql: INSERT INTO b SELECT * FROM a
 """
 
-KNOWN = "Pattern, EnrichmentPipeline, BillingView, StreamJob"
+KNOWN = "Pattern, EnrichmentPipeline, RoutingRule, BillingView, StreamJob"
 
 
 def read(**changes: Any) -> Any:
@@ -135,6 +135,7 @@ def test_the_table_of_kinds() -> None:
     assert {kind.name: (kind.plural, kind.short_name, kind.pipeline) for kind in KINDS.values()} == {
         "Pattern": ("patterns", "pat", True),
         "EnrichmentPipeline": ("enrichmentpipelines", "enrich", True),
+        "RoutingRule": ("routingrules", "route", True),
         "BillingView": ("billingviews", "bill", True),
         "StreamJob": ("streamjobs", "sj", False),
     }

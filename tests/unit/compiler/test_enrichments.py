@@ -45,9 +45,7 @@ def made(program: Program) -> list[str]:
 def test_sources_do_not_share_names() -> None:
     compiled = program()
     assert len(set(made(compiled))) == len(made(compiled))
-    assert [insert.name for insert in compiled.inserts] == [
-        "dead-letters", "dead-letters-login", "dead-letters-auser", "enriched",
-    ]  # fmt: skip
+    assert [insert.name for insert in compiled.inserts] == ["dead-letters", "enriched"]
     groups = [part.split("'")[0] for part in "".join(compiled.tables).split("'properties.group.id' = '")[1:]]
     assert sorted(groups) == [
         "weir-default-money", "weir-default-money-dead-letters",
@@ -91,6 +89,14 @@ def test_each_operator_has_a_name() -> None:
                      "field 'contry' of 'login' not found, did you mean 'country'?", id="output"),
         pytest.param({"enrichments": [{**LOGIN, "on": {"session;": "id"}}]}, "spec.enrichments[0].on['session;']",
                      "has a ';': only one expression may stand here, no further statement", id="on"),
+        pytest.param({"enrichments": [LOGIN, {**USER, "on": {"login.country": "id"}}]},
+                     "spec.enrichments[1].on['login.country']", "'login' is a side: none sees what another gives",
+                     id="a side's field in on"),
+        pytest.param({"enrichments": [{**LOGIN, "on": {"login.id": "id"}}]}, "spec.enrichments[0].on['login.id']",
+                     "'login' is a side: none sees what another gives", id="a side that asks itself"),
+        pytest.param({"enrichments": [{**LOGIN, "orElse": {"http": {"url": "http://s/{session}"}},
+                                       "lookupWhen": "aUser.born > 3"}, USER]}, "spec.enrichments[0].lookupWhen",
+                     "'aUser' is a side: none sees what another gives", id="a side in lookupWhen"),
         pytest.param({"enrichments": [{**LOGIN, "endWhen": "country = 'x"}]}, "spec.enrichments[0].endWhen",
                      "has a ' that is not closed", id="endWhen"),
         pytest.param({"enrichments": [{**LOGIN, "stream": {**LOGIN["stream"], "format": "avro"}}]},
@@ -101,6 +107,80 @@ def test_errors_name_the_place(spec: dict[str, Any], path: str, message: str) ->
     with pytest.raises(SpecError) as caught:
         program(**spec)
     assert [(error.path, error.message) for error in caught.value.errors] == [(path, message)]
+
+
+DATABASE: dict[str, Any] = {
+    "url": "jdbc:postgresql://db/meta?ssl=true", "table": "infra.pods", "secretRef": {"name": "meta"}, "cache": "5s",
+    "timeout": "1500ms",
+}  # fmt: skip
+OWNER: dict[str, Any] = {
+    "name": "owner", "jdbc": DATABASE, "fields": {"pod": "STRING", "zone": "INT", "since": "TIMESTAMP_LTZ(3)"},
+    "on": {"who": "pod"}, "select": ["zone", "since"],
+}  # fmt: skip
+
+
+def test_a_database_is_asked_by_a_query() -> None:
+    """One row for a key, all values as text; no colon, which the connector takes for a parameter."""
+    compiled = program(enrichments=[OWNER])
+    (table,) = (table for table in compiled.tables if "'connector' = 'jdbc'" in table)
+    query = (
+        'SELECT DISTINCT ON ("pod") "pod" AS weir_key_0, CAST("zone" AS text) AS weir_value_0,'
+        " CAST(CAST(\"since\" AS timestamptz) AT TIME ZONE ''UTC'' AS text) AS weir_value_1"
+        ' FROM "infra"."pods" ORDER BY "pod", CAST("zone" AS text),'
+        " CAST(CAST(\"since\" AS timestamptz) AT TIME ZONE ''UTC'' AS text)"
+    )
+    assert f"'table-name' = '({query}) AS weir_rows'" in table
+    assert "'url' = 'jdbc:postgresql://db/meta?ssl=true&connectTimeout=2&socketTimeout=2'" in table
+    assert "'password' = '${secret:meta:password}'" in table
+    assert "'lookup.partial-cache.expire-after-write' = '5000 ms'" in table
+    (known,) = compiled.databases
+    assert (known.path, known.name, known.secret) == ("spec.enrichments[0].jdbc", ("infra", "pods"), "meta")
+    assert [(column.path, column.name, column.types) for column in known.columns] == [
+        ("spec.enrichments[0].on.who", "pod", ("text", "character varying", "character", "name", "citext")),
+        ("spec.enrichments[0].select[0]", "zone", ("smallint", "integer")),
+        ("spec.enrichments[0].select[1]", "since", ("timestamp with time zone",)),
+    ]
+
+
+def test_whoever_asks_a_database_goes_on_trying() -> None:
+    """With a service beside it, what either needs is set."""
+    settings = program(enrichments=[OWNER, LOOKED]).settings
+    assert settings["restart-strategy.exponential-delay.attempts-before-reset-backoff"] == "2147483647"
+    assert settings["execution.checkpointing.unaligned.enabled"] == "true"
+    assert settings["table.exec.async-lookup.buffer-capacity"] == "640"
+    assert "execution.checkpointing.unaligned.enabled" not in program(enrichments=[LOOKED]).settings
+
+
+def test_a_database_where_a_stream_has_no_answer() -> None:
+    """Only what is selected is asked for; the side keeps its shape."""
+    compiled = program(enrichments=[{**LOGIN, "orElse": {"jdbc": DATABASE}}])
+    (answered,) = (table for table in compiled.tables if "LEFT JOIN `money_login_service`" in table)
+    assert "CAST(NULL AS STRING), TRY_CAST(l.weir_value_0 AS STRING)" in answered
+    assert [column.name for column in compiled.databases[0].columns] == ["id", "country"]
+
+
+PODS: dict[str, Any] = {
+    "name": "owner", "table": {"topic": "pods", "fields": {"pod": "STRING", "team": "STRING"}}, "on": {"who": "pod"},
+    "select": ["team"],
+}  # fmt: skip
+
+
+def test_a_table_is_read_once_with_its_keys() -> None:
+    compiled = program(enrichments=[PODS])
+    (table,) = (table for table in compiled.tables if "CREATE TEMPORARY TABLE `money_of_owner_records`" in table)
+    assert "'key.fields' = 'weir_record_key'" in table
+    assert not any("money_of_owner_raw" in statement for statement in compiled.tables)
+    (topic,) = (topic for topic in compiled.topics if topic.name == "pods")
+    assert topic.config == {"cleanup.policy": "compact"}
+    assert any("weir_deleted IS TRUE" in statement for statement in compiled.tables)
+
+
+def test_backfill_says_where_a_side_begins() -> None:
+    compiled = program(enrichments=[{**LOGIN, "backfill": {"from": "2026-01-31T12:00:00Z"}}, PODS])
+    tables = {statement.split("`")[1]: statement for statement in compiled.tables}
+    assert "'scan.startup.timestamp-millis' = '1769860800000'" in tables["money_of_login_records"]
+    assert "'scan.startup.timestamp-millis' = '1769860800000'" in tables["money_of_login_raw"]
+    assert "'scan.startup.mode' = 'earliest-offset'" in tables["money_of_owner_records"]
 
 
 def test_every_expression_is_checked_where_it_stands() -> None:
@@ -163,5 +243,5 @@ def test_a_look_up_of_its_own_has_no_stream() -> None:
              "on": {"who": "who"}, "select": ["team"], "lookupWhen": "id = 'x'"}  # fmt: skip
     compiled = program(enrichments=[owner])
     assert [operator.name for operator in compiled.operators] == ["look-up-owner"]
-    assert [check.path for check in compiled.checks] == ["spec.enrichments[0].lookupWhen"]
+    assert [check.path for check in compiled.checks] == ["spec.enrichments[0].lookupWhen", "spec.enrichments[0].on.who"]
     assert "KEY 'team' VALUE `owner.team`" in compiled.inserts[-1].sql

@@ -20,6 +20,14 @@ def records_table(**changes: Any) -> str:
     return sources.source_program("default", "shop", source(**changes)).tables[0]
 
 
+def test_a_source_is_never_idle_unless_it_is_asked_for() -> None:
+    """Joins of branches of one stream lose matches when it wakes."""
+    silent = {"timestamp": {"field": "at", "unit": "s"}}
+    assert "idle-timeout" not in records_table(**silent)
+    joined = sources.source_program("default", "shop", source(**silent), part=sources.Part(idle_after="10s"))
+    assert "'scan.watermark.idle-timeout' = '10000 ms'" in joined.tables[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

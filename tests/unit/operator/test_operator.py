@@ -194,5 +194,8 @@ def test_phases_are_counted(running: Running, kind: str) -> None:
     expected = 1 if kind == "StreamJob" else 0
     shown = {"kind": kind, "phase": "Running"}
     running.until(lambda: registry.get_sample_value("weir_resources", shown) == expected, "it is counted")
+    who = {"kind": "StreamJob", "namespace": "default", "name": "orders"}
+    ready = registry.get_sample_value("weir_resource_ready", {**who, "phase": "Running"})
+    assert ready == 1
     passes = registry.get_sample_value("weir_reconciles_total", {"kind": kind, "outcome": "ok"}) or 0
     assert (passes > 0) == (kind == "StreamJob")

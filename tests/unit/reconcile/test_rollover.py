@@ -31,7 +31,7 @@ class Story:
             "program": {"tables": [f"-- {outcome} {key} {number}"], "inserts": [{"name": "a", "sql": "INSERT"}]}
         }
         for name, value in spec.items():
-            assert isinstance(value, bool | dict)
+            assert isinstance(value, bool | dict | list)
             document[name] = value
         self.store.apply(KEY, document, annotations=annotations)
 

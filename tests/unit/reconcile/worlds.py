@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from weir_api.launchers import FieldError, JobAnswer, Phase, RestorePoint, RevisionAnswer, RevisionConfig, StartRequest
+from weir_api.services import Service
 from weir_api.signatures import OperatorSignature, Signature
 from weir_operator.fleet.actions import (
     Action,
@@ -20,6 +21,7 @@ from weir_operator.fleet.actions import (
     Recycle,
     Remove,
     RemoveState,
+    Serve,
     Start,
     StopWithSavepoint,
 )
@@ -30,6 +32,7 @@ from weir_operator.fleet.observations import (
     Observation,
     RevisionObservation,
     SavepointObservation,
+    ServiceObservation,
     Watch,
 )
 from weir_operator.fleet.store import Key
@@ -131,6 +134,8 @@ class World:
     topics_ready: set[str] = field(default_factory=set)
     corrupted: set[str] = field(default_factory=set)
     forgotten: bool = False
+    services: dict[str, tuple[Service, bool]] = field(default_factory=dict)
+    """Those beside the job, and whether each is alive."""
     most_workers: int = 0
     """So many processes had workers at once."""
 
@@ -305,6 +310,10 @@ class World:
             savepoint=savepoint,
             points=tuple(points),
             topics_ready=frozenset(self.topics_ready),
+            services=tuple(
+                ServiceObservation(name, one.digest, one.replicas, one.replicas if alive else 0, complete=alive)
+                for name, (one, alive) in self.services.items()
+            ),
         )
 
     def _seen(self, name: str, process: Process) -> RevisionObservation:
@@ -365,6 +374,9 @@ class World:
                 self._stop(action)
             case Start(revision=revision, request=request):
                 self._order(revision, request)
+            case Serve(services=services):
+                asked = [one for one, _ in self.services.values()] if services is None else services
+                self.services = {one.name: (one, True) for one in asked}
             case PruneState(job_id=job_id, keep=keep):
                 checkpoints = [p for p in self.points.values() if p.kind == "checkpoint" and p.job_id != job_id]
                 for point in checkpoints:

@@ -16,6 +16,7 @@ from ..actions import (
     Recycle,
     Remove,
     RemoveState,
+    Serve,
     Start,
     StopWithSavepoint,
 )
@@ -24,7 +25,7 @@ from ..flink import FlinkClient
 from ..launchers import LauncherClient
 from ..observations import Observation, Watch
 from ..store import Key, utc_now
-from . import names, objects
+from . import names, objects, service_objects
 from .api import CONFIG_MAP, DEPLOYMENT, OWN, POD, SERVICE, ClusterError, KubernetesApi
 from .apply import apply_and_prune
 from .configs import ClusterConfig
@@ -81,6 +82,7 @@ class KubernetesFleet:
             points=seen.points or (),
             points_known=seen.points is not None,
             topics_ready=ready,
+            services=seen.services,
         )
 
     def perform(self, key: Key, action: Action) -> None:
@@ -108,6 +110,11 @@ class KubernetesFleet:
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision, names.LAUNCHER_PORT), request)
+            case Serve(services=services):
+                if services is not None:  # those there are, Kubernetes keeps up
+                    wanted = service_objects.of_services(self._cluster, self._owner(key), key.namespace, services)
+                    beside = {names.STREAMJOB: names.bounded(key.name), **names.BESIDE}
+                    apply_and_prune(self._api, key.namespace, beside, wanted)
             case PruneState():
                 self._states.prune(self._owner(key), key, state, action)
             case RemoveState(keep=keep):

@@ -13,7 +13,7 @@ from weir_api.launchers import RestorePoint, RevisionAnswer, RevisionConfig
 from .. import jobs, metrics
 from ..flink import FlinkClient
 from ..launchers import LauncherClient
-from ..observations import JobObservation, RevisionObservation, SavepointObservation, Watch
+from ..observations import JobObservation, RevisionObservation, SavepointObservation, ServiceObservation, Watch
 from ..store import Key
 from . import names, seen
 from .api import CONFIG_MAP, DEPLOYMENT, POD, SERVICE, KubernetesApi
@@ -39,6 +39,7 @@ class Seen:
     revisions: tuple[RevisionObservation, ...]
     savepoint: SavepointObservation | None
     points: tuple[RestorePoint, ...] | None
+    services: tuple[ServiceObservation, ...]
 
 
 @dataclass(slots=True)
@@ -84,22 +85,40 @@ class Looks:
 
     def look(self, key: Key, watch: Watch, state: str, now: datetime) -> Seen:
         """Raises ClusterError when the API server does not answer: nothing seen is not the same as nothing there."""
-        found = self._found(key)
-        pods = [] if all(one.healthy for one in found) else self._pods(key)
+        labels = {names.STREAMJOB: names.bounded(key.name)}
+        documents = self.api.list(DEPLOYMENT, key.namespace, labels)
+        deployments = [Deployment.model_validate(document) for document in documents]
+        beside = [one for one in deployments if one.service]
+        found = self._found(key, [one for one in deployments if not one.service])
+        well = all(one.healthy for one in found) and all(one.served for one in beside)
+        pods = [] if well else self._pods(key)
         revisions = tuple(self._revision(key, one, _of(pods, one.revision), watch, now) for one in found)
         savepoint = self._savepoint(key, revisions, watch)
         saving = savepoint is not None and savepoint.state == "inProgress"
-        return Seen(revisions, savepoint, None if saving else self._points(key, revisions, watch, state))
+        points = None if saving else self._points(key, revisions, watch, state)
+        return Seen(revisions, savepoint, points, tuple(self._service(key, one, pods, now) for one in beside))
 
-    def _found(self, key: Key) -> list[Found]:
+    def _service(self, key: Key, found: Deployment, pods: list[Pod], now: datetime) -> ServiceObservation:
+        own = [pod for pod in pods if pod.metadata.labels.get(names.SERVICE) == found.service]
+        why = "" if found.served else seen.trouble(own, now) or seen.last_words(own)
+        return ServiceObservation(
+            name=found.service,
+            digest=found.metadata.annotations.get(names.DIGEST, ""),
+            replicas=found.spec.replicas,
+            ready=min(found.status.ready_replicas, found.spec.replicas),
+            url=self.addresses(key.namespace, found.metadata.name, names.SERVICE_PORT),
+            complete=found.metadata.deletion_timestamp is None,
+            trouble=why,
+        )
+
+    def _found(self, key: Key, deployments: Iterable[Deployment]) -> list[Found]:
         labels = {names.STREAMJOB: names.bounded(key.name)}
         found: dict[str, Found] = {}
         for document in self.api.list(SERVICE, key.namespace, labels):
             record = Metadata.of(document)
-            revision = record.labels.get(names.REVISION, "")
-            found[revision] = Found(revision, record)
-        for document in self.api.list(DEPLOYMENT, key.namespace, labels):
-            deployment = Deployment.model_validate(document)
+            if (revision := record.labels.get(names.REVISION)) is not None:
+                found[revision] = Found(revision, record)
+        for deployment in deployments:
             one = found.setdefault(deployment.revision, Found(deployment.revision))
             one.deployments[deployment.component] = deployment
         return [found[revision] for revision in sorted(found)]

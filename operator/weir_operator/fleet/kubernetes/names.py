@@ -9,14 +9,18 @@ from typing import Final, Literal
 from weir_api.base import GROUP
 from weir_api.streamjobs import Program
 
-Component = Literal["jobmanager", "taskmanager", "revision", "state"]
+Component = Literal["jobmanager", "taskmanager", "revision", "state", "service"]
 
 STREAMJOB: Final = f"{GROUP}/streamjob"
 REVISION: Final = f"{GROUP}/revision"
 COMPONENT: Final = f"{GROUP}/component"
+SERVICE: Final = f"{GROUP}/service"
+DIGEST: Final = f"{GROUP}/digest"
+"""Annotation of all objects of a service: what it was asked for with."""
 LIFE: Final = f"{GROUP}/life"
 """Annotation of all objects of a revision: see `life`."""
 JOBMANAGER: Final[Mapping[str, str]] = {COMPONENT: "jobmanager"}
+BESIDE: Final[Mapping[str, str]] = {COMPONENT: "service"}
 ANY: Final[Mapping[str, str]] = {}
 FIELD_MANAGER: Final = "weir"
 
@@ -25,6 +29,7 @@ REST_PORT: Final = 8081
 RPC_PORT: Final = 6123
 BLOB_PORT: Final = 6124
 TASK_PORT: Final = 6122
+SERVICE_PORT: Final = 8080
 
 CONFIG_DIRECTORY: Final = "/etc/weir/revision"
 CONFIG_FILE: Final = "config.json"
@@ -55,6 +60,11 @@ def deployment_name(streamjob: str, revision: str, component: Literal["jobmanage
     return bounded(f"{streamjob}-{revision}-{_SHORT[component]}")
 
 
+def service_name(streamjob: str, service: str) -> str:
+    """Of all objects of a service; its name has no hyphen, so that no two are alike."""
+    return bounded(f"{streamjob}-{service}")
+
+
 def state_job_name(streamjob: str, task: str, token: str) -> str:
     """Of the Job that reads or clears a StreamJob's state; `token` tells one such task from the next."""
     digest = hashlib.sha256(token.encode()).hexdigest()[:8]
@@ -80,6 +90,16 @@ def selector(streamjob: str, component: Component, revision: str) -> dict[str, s
     return {STREAMJOB: bounded(streamjob), REVISION: revision, COMPONENT: component}
 
 
+def service_labels(streamjob: str, service: str) -> dict[str, str]:
+    """Of everything that belongs to a service."""
+    return {**labels(streamjob, "service"), SERVICE: service}
+
+
+def service_selector(streamjob: str, service: str) -> dict[str, str]:
+    """What tells a service's pods from all others of its namespace; may never change."""
+    return {STREAMJOB: bounded(streamjob), SERVICE: service, **BESIDE}
+
+
 def cluster_id(uid: str, revision: str, life: str) -> str:
     """Flink's name for the cluster, at most 45 characters; its high availability data is found by it."""
     return f"weir-{hashlib.sha256(uid.encode()).hexdigest()[:8]}-{revision}-{life}"
@@ -97,5 +117,9 @@ def began(life: str) -> datetime:
 
 def secrets_of(program: Program) -> tuple[str, ...]:
     """The Secrets that the program's statements name, in order."""
-    texts: Iterable[str] = (*program.tables, *(insert.sql for insert in program.inserts))
+    return secrets_in((*program.tables, *(insert.sql for insert in program.inserts)))
+
+
+def secrets_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """The Secrets that these texts name, in order."""
     return tuple(dict.fromkeys(name for text in texts for name in _SECRET.findall(text)))

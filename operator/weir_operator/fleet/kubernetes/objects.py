@@ -186,7 +186,7 @@ def _deployment(
     volumes = [
         *pods.scratch(),
         pods.configuration(config),
-        *pods.secrets(config),
+        *pods.secrets(names.secrets_of(config.program)),
         *pods.state(deployed.cluster),
     ]
     selector = names.selector(config.name, component, config.revision)

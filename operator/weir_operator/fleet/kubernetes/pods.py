@@ -1,6 +1,6 @@
 """What all of Weir's pods have in common: no rights, no writable root, and where things are mounted. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from weir_api.launchers import RevisionConfig
@@ -48,8 +48,8 @@ def configuration(config: RevisionConfig) -> Volume:
     return Volume("config", names.CONFIG_DIRECTORY, {"configMap": {"name": name}}, read_only=True)
 
 
-def secrets(config: RevisionConfig) -> tuple[Volume, ...]:
-    """Each Secret in its own folder. One that is not there keeps no pod waiting: the launcher says which it misses."""
+def secrets(secret_names: Iterable[str]) -> tuple[Volume, ...]:
+    """Each Secret in its own folder. One that is not there keeps no pod waiting: who needs it says which it misses."""
     return tuple(
         Volume(
             names.bounded(f"secret-{name.replace('.', '-')}"),
@@ -57,7 +57,7 @@ def secrets(config: RevisionConfig) -> tuple[Volume, ...]:
             {"secret": {"secretName": name, "optional": True}},
             read_only=True,
         )
-        for name in names.secrets_of(config.program)
+        for name in secret_names
     )
 
 

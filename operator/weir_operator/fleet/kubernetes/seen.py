@@ -76,6 +76,16 @@ class Deployment(_Seen):
         return self.metadata.labels.get(names.REVISION, "")
 
     @property
+    def service(self) -> str:
+        """The service beside the job it is; '' for those of a revision."""
+        return self.metadata.labels.get(names.SERVICE, "")
+
+    @property
+    def served(self) -> bool:
+        """Whether all its pods can do their work."""
+        return self.status.ready_replicas >= self.spec.replicas
+
+    @property
     def wanted(self) -> bool:
         """Whether its pods are kept up, or are not known to be gone."""
         return self.metadata.deletion_timestamp is not None or self.spec.replicas > 0 or self.status.replicas > 0

@@ -7,9 +7,11 @@ from ruamel.yaml import YAML
 
 from weir_api.blocks import Resources, Runtime
 from weir_api.launchers import RevisionConfig
+from weir_api.services import Service
 from weir_api.streamjobs import Insert, Program
 from weir_operator.fleet.kubernetes.configs import ClusterConfig
 from weir_operator.fleet.kubernetes.objects import Deployed, Owner, of_revision
+from weir_operator.fleet.kubernetes.service_objects import of_services
 from weir_operator.fleet.kubernetes.state_jobs import StateJob, build
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
@@ -108,14 +110,30 @@ STATE_JOBS = {
         BUCKET, "shop", "orders", "clear", ("s3://bucket/weir/state/shop/orders", "--keep", "s3://bucket/x"), "u"
     ),
 }
+SERVICES = {
+    "services": of_services(
+        BUCKET,
+        OWNER,
+        "shop",
+        (
+            Service(name="query", program="queries", settings='{"views": ["customers"]}', replicas=2),
+            Service(
+                name="dispatcher",
+                program="dispatcher",
+                settings='{"password": "${secret:hooks:token}"}',
+                resources=Resources(cpu="1", memory="1Gi"),
+            ),
+        ),
+    )
+}
 
 
 def snapshots() -> dict[str, str]:
     """What every file in `snapshots` should hold."""
     revisions = {name: list(of_revision(deployed)) for name, deployed in CASES.items()}
-    return {
-        name: text(found) for name, found in {**revisions, **{n: [build(j)] for n, j in STATE_JOBS.items()}}.items()
-    }
+    jobs = {name: [build(job)] for name, job in STATE_JOBS.items()}
+    services = {name: list(found) for name, found in SERVICES.items()}
+    return {name: text(found) for name, found in {**revisions, **jobs, **services}.items()}
 
 
 def text(documents: list[dict[str, object]]) -> str:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from unit.fleet.kubernetes.conftest import KEY, REVISION, Lab
-from weir_operator.fleet.actions import Deploy, PruneState, Recycle, Remove, RemoveState
+from weir_api.services import Service
+from weir_operator.fleet.actions import Deploy, PruneState, Recycle, Remove, RemoveState, Serve
 from weir_operator.fleet.fleets import FleetError, RefusedError
 from weir_operator.fleet.kubernetes import names
 from weir_operator.fleet.kubernetes.api import DEPLOYMENT, SERVICE, ClusterError
@@ -209,3 +210,32 @@ def test_a_clearing_outlives_the_streamjob(lab: Lab) -> None:
     (job,) = lab.server.all("jobs")
     assert "ownerReferences" not in job["metadata"]
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
+
+
+QUERY = Service(name="query", program="queries")
+
+
+def test_services_come_change_and_go_beside_a_revision(lab: Lab) -> None:
+    lab.fleet.perform(KEY, Deploy(REVISION, lab.config, go_on=False))
+    for replicas in (1, 2):
+        lab.fleet.perform(KEY, Serve((QUERY.model_copy(update={"replicas": replicas}),)))
+        lab.fleet.perform(KEY, Serve())
+        (seen,) = lab.look().services
+        assert (seen.name, seen.replicas, seen.ready, seen.complete) == ("query", replicas, replicas, True)
+        assert seen.digest == QUERY.model_copy(update={"replicas": replicas}).digest
+    assert lab.revision().revision == REVISION, "what belongs to no revision is none"
+    lab.fleet.perform(KEY, Serve(()))
+    assert lab.look().services == ()
+    lab.fleet.perform(KEY, Serve(()))
+    assert lab.server.names("deployments") == [JM, TM]
+    assert lab.server.find("configmaps", "orders-query") is None and lab.server.find("services", "orders-query") is None
+
+
+def test_a_service_whose_pod_cannot_run_says_why(lab: Lab) -> None:
+    lab.server.behaviour.deployments_ready = False
+    lab.fleet.perform(KEY, Serve((QUERY,)))
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    container = {"name": "service", "restartCount": 0, "state": {"waiting": waiting}}
+    lab.pod("orders-query-1", names.service_labels("orders", "query"), {"containerStatuses": [container]})
+    (seen,) = lab.look().services
+    assert "its image cannot be pulled" in seen.trouble and "no such image" in seen.trouble

@@ -1,0 +1,83 @@
+"""What resources that run as one StreamJob become together: the job, and a table of records it follows. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from weir_api.blocks import Spec
+from weir_api.errors import FieldError, SpecError
+from weir_api.resources import Resource, RoutingRule
+from weir_api.streamjobs import StreamJobSpec, Topic
+
+from . import routing_records
+from .routings import compile_router, router_of
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One job for all, changed by records and not by revisions.
+
+    `primer` runs until it has followed the whole table; `spec` then starts from its state. `topics` are there before a
+    record asks for them. `revisions` and `errors`: by name of the resource; one with errors has no part in the table.
+    """
+
+    primer: StreamJobSpec
+    spec: StreamJobSpec
+    table: Mapping[str, str]
+    topic: Topic
+    group: str
+    topics: tuple[Topic, ...]
+    revisions: Mapping[str, str]
+    errors: Mapping[str, tuple[FieldError, ...]]
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """How resources of a kind share: the name of the StreamJob, and all of one name compiled together.
+
+    None of them may be left: then the job follows an empty table until it is gone.
+    """
+
+    name: Callable[[Resource[Spec]], str]
+    compile: Callable[[Sequence[Resource[Spec]], Resource[Spec]], Shared]
+
+
+def _router_name(resource: Resource[Spec]) -> str:
+    return router_of(cast(RoutingRule, resource)).name
+
+
+def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
+    """All rules of a source, `one` among them or just gone. The first by name that says how to run is heard."""
+    given = sorted((cast(RoutingRule, each) for each in resources), key=lambda each: each.metadata.name)
+    asking = next((each for each in given if each.spec.runtime or each.spec.delivery), cast(RoutingRule, one))
+    router = router_of(asking)
+    errors: dict[str, tuple[FieldError, ...]] = {}
+    for each in given:
+        try:
+            routing_records.check(each.spec)
+        except SpecError as wrong:
+            errors[each.metadata.name] = wrong.errors
+    rules = [routing_records.Rule(each.metadata.name, each.spec) for each in given if each.metadata.name not in errors]
+    whole = compile_router(router)
+    servers = router.source.bootstrap_servers
+    destinations = {rule.spec.destination.topic for rule in rules} - {None}
+    return Shared(
+        primer=compile_router(router, primer=True),
+        spec=whole,
+        table=routing_records.records(rules),
+        topic=next(topic for topic in whole.program.topics if topic.name == router.rules_topic),
+        group=router.rules_group,
+        topics=tuple(Topic(name=str(name), bootstrap_servers=servers) for name in sorted(map(str, destinations))),
+        revisions={rule.name: rule.revision for rule in rules},
+        errors=errors,
+    )
+
+
+SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed)}
+"""By kind; every resource of another kind has a StreamJob of its own."""
+
+
+def job_name(resource: Resource[Spec]) -> str:
+    """The name of the StreamJob that a resource runs as or has a part in."""
+    sharing = SHARINGS.get(resource.kind)
+    return resource.metadata.name if sharing is None else sharing.name(resource)

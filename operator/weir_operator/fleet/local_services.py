@@ -1,0 +1,141 @@
+"""Services as processes of this machine: one per replica, each in a work directory of its own that outlives it."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from shutil import rmtree
+from typing import Final
+
+import httpx
+from pydantic import ValidationError
+
+from weir_api.launchers import Endpoint
+from weir_api.services import Service, ServiceConfig
+
+from .directories import Directories
+from .keepers import Keeper
+from .observations import ServiceObservation
+from .processes import ProcessRecord
+from .store import Key, utc_now, write_atomically
+
+_CONFIG: Final = "config.json"
+_TIMEOUT: Final = httpx.Timeout(2.0, connect=0.5)
+_LONGEST_PAUSE: Final = 60
+"""Seconds between two starts of a service that ends again and again; twice as long each time up to here."""
+
+
+class LocalServices:
+    """The services of all StreamJobs below one state directory."""
+
+    def __init__(
+        self, directories: Directories, bootstrap_servers: str, environment: Callable[[], Mapping[str, str]]
+    ) -> None:
+        self._directories, self._bootstrap_servers = directories, bootstrap_servers
+        self._keeper = Keeper(_command, environment)
+        self._http = httpx.Client(timeout=_TIMEOUT, trust_env=False)
+
+    def close(self) -> None:
+        """Give back connections; processes go on."""
+        self._http.close()
+
+    def observe(self, key: Key) -> tuple[ServiceObservation, ...]:
+        """The services that were asked for, with how they are."""
+        known = [(config.service, work) for work, config in self._known(key)]
+        groups = groupby(known, key=lambda one: one[0].name)
+        return tuple(self._observed(list(group)) for _, group in groups)
+
+    def serve(self, key: Key, services: tuple[Service, ...] | None) -> None:
+        """Start what is missing and end what is too much. Goes on when it is repeated. Raises OSError, WriteError."""
+        known = dict(self._known(key))
+        if services is None:
+            wanted = {work: config.service for work, config in known.items()}
+        else:
+            wanted = {self._work(key, one, index): one for one in services for index in range(one.replicas)}
+        for work in known.keys() - wanted.keys():
+            if self._keeper.end(work):
+                rmtree(work)
+        for work, service in wanted.items():
+            self._keep(key, work, service, known.get(work))
+
+    def _keep(self, key: Key, work: Path, service: Service, known: ServiceConfig | None) -> None:
+        """Have this one run with this configuration; one with another ends first."""
+        same = known is None or (known.service.digest, known.bootstrap_servers) == (
+            service.digest,
+            self._bootstrap_servers,
+        )
+        if not same:
+            if not self._keeper.end(work):
+                return
+        elif known is not None and not self._due(work):
+            return
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "endpoint.json").unlink(missing_ok=True)
+        config = ServiceConfig(
+            namespace=key.namespace, name=key.name, service=service, bootstrap_servers=self._bootstrap_servers,
+            work_directory=str(work.absolute()),
+        )  # fmt: skip
+        write_atomically(work / _CONFIG, config.model_dump_json(by_alias=True, indent=1) + "\n")
+        self._keeper.start(work)
+
+    def _due(self, work: Path) -> bool:
+        """Whether it does not run and has paused for long enough."""
+        record = self._keeper.record(work)
+        if record is None:
+            return True
+        pause = timedelta(seconds=min(1 << min(record.quick_exits, 16), _LONGEST_PAUSE) if record.quick_exits else 0)
+        return not self._keeper.alive(work, record) and utc_now() >= record.spawned_at + pause
+
+    def _observed(self, group: list[tuple[Service, Path]]) -> ServiceObservation:
+        service = group[0][0]
+        states = [self._state(work) for _, work in group]
+        return ServiceObservation(
+            name=service.name,
+            digest=service.digest if len({one.digest for one, _ in group}) == 1 else "",
+            replicas=len(group),
+            ready=sum(trouble == "" for _, _, trouble in states),
+            url=next((url for _, url, _ in states if url), None),
+            complete=all(alive for alive, _, _ in states) and len(group) == service.replicas,
+            trouble=next((trouble for _, _, trouble in states if trouble), ""),
+        )
+
+    def _state(self, work: Path) -> tuple[bool, str | None, str]:
+        """Whether it runs, where it answers, and what keeps it from being ready ('': nothing)."""
+        record = self._keeper.record(work)
+        if record is None or not self._keeper.alive(work, record):
+            return False, None, f"it is not running; see {work / 'log'}"
+        url = _url(work, record)
+        return True, url, self._not_ready(url) if url is not None else "it is starting"
+
+    def _not_ready(self, url: str) -> str:
+        try:
+            answer = self._http.get(f"{url}/readyz")
+        except httpx.HTTPError as error:
+            return f"it does not answer: {error}"
+        return "" if answer.is_success else answer.text.strip()[:500] or f"it answers {answer.status_code}"
+
+    def _known(self, key: Key) -> Iterator[tuple[Path, ServiceConfig]]:
+        """Those whose configuration was written, by name and number."""
+        for work in sorted(self._directories.services(key).glob("*")):
+            try:
+                yield work, ServiceConfig.model_validate_json((work / _CONFIG).read_bytes())
+            except (OSError, ValidationError):
+                continue
+
+    def _work(self, key: Key, service: Service, index: int) -> Path:
+        return self._directories.services(key) / f"{service.name}-{index}"
+
+
+def _command(work: Path) -> list[str]:
+    config = work / _CONFIG
+    program = ServiceConfig.model_validate_json(config.read_bytes()).service.program
+    return [sys.executable, "-m", f"weir_runtime.services.{program}", str(config.absolute())]
+
+
+def _url(work: Path, record: ProcessRecord) -> str | None:
+    try:
+        endpoint = Endpoint.model_validate_json((work / "endpoint.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return endpoint.url if endpoint.pid == record.pid else None

@@ -1,0 +1,127 @@
+"""The definitions on a real API server, of which no node is needed: what it refuses, fills in, and keeps."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from weir_api.errors import SpecError
+from weir_api.resources import KINDS, parse
+
+from . import kubectl
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = {
+    document["kind"]: document
+    for name in ("abandoned-cart", "money")
+    for document in [YAML(typ="safe").load(ROOT / "examples" / "pipelines" / f"{name}.yaml")]
+}
+STEP = "spec.sequence.2"
+SIDE = "spec.enrichments.0"
+LOOKUP = {"url": "http://users/{userSessionId}"}
+DELETED = object()
+
+# (kind, message, changes of the example by path): one for every rule.
+REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
+    ("Pattern", "each must be one of the source's fields", {"spec.keyBy": ["nobody"]}),
+    ("Pattern", "is what the source reads: an endless loop", {"spec.sink.topic": "shop-events"}),
+    ("Pattern", "each step needs a name of its own", {f"{STEP}.name": "opened"}),
+    ("Pattern", "a step must not have the name of a source field", {f"{STEP}.name": "type"}),
+    ("Pattern", "after must name another step", {f"{STEP}.after": "nobody"}),
+    ("Pattern", "the first step opens the match, so it needs an event", {"spec.sequence.0.times": {"min": 0}}),
+    ("Pattern", "needs exactly one of topic and topicPattern", {"spec.source.topic": DELETED}),
+    ("Pattern", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
+    ("Pattern", "an absent step has no events to count", {f"{STEP}.times": {"min": 1}}),
+    ("Pattern", "an absent step has no event that could follow another", {f"{STEP}.contiguity": "next"}),
+    ("Pattern", "is only for a step with 'absent: true'", {"spec.sequence.1.after": "opened"}),
+    ("Pattern", "min is more than max", {"spec.sequence.1.times": {"min": 3, "max": 2}}),
+    ("EnrichmentPipeline", "each must be one of the source's fields", {"spec.deduplicate.by": ["nobody"]}),
+    ("EnrichmentPipeline", "is what the source reads: an endless loop", {"spec.sink.topic": "wallet-events"}),
+    ("EnrichmentPipeline", "each enrichment needs a name of its own", {f"{SIDE}.name": "user"}),
+    ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {"spec.source.topicPattern": "wallet.*"}),
+    ("EnrichmentPipeline", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
+    ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {f"{SIDE}.stream.topic": DELETED}),
+    ("EnrichmentPipeline", "is not one of the source's fields", {f"{SIDE}.stream.timestamp.field": "nobody"}),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def definitions() -> Iterator[None]:
+    """The CRDs as they are in the repository."""
+    kubectl.run("apply", "--server-side", "--filename", str(ROOT / "crds"))
+    plurals = [f"crd/{kind.plural}.weir.dev" for kind in KINDS.values()]
+    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", *plurals)
+    yield
+    kubectl.run("delete", *plurals)
+
+
+def changed(kind: str, changes: Mapping[str, object]) -> Any:
+    """The kind's example with values set, or taken out, by path."""
+    document = copy.deepcopy(EXAMPLES[kind])
+    for path, value in changes.items():
+        *above, last = path.split(".")
+        place = document
+        for name in above:
+            place = place[int(name)] if isinstance(place, list) else place[name]
+        if value is DELETED:
+            del place[last]
+        else:
+            place[last] = value
+    return document
+
+
+@pytest.mark.parametrize(("kind", "message", "changes"), REFUSED)
+def test_what_contradicts_itself_is_refused_by_both(kind: str, message: str, changes: Mapping[str, object]) -> None:
+    document = changed(kind, changes)
+    with pytest.raises(SpecError):
+        parse(document)
+    with pytest.raises(kubectl.KubectlError) as refused:
+        kubectl.apply(document, "--dry-run=server")
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_defaults_are_those_of_the_model(kind: str) -> None:
+    """A spec that is written in full by the server means what it meant before."""
+    kubectl.apply(EXAMPLES[kind])
+    try:
+        stored = kubectl.get(kind, EXAMPLES[kind]["metadata"]["name"])
+    finally:
+        kubectl.run("delete", kind, EXAMPLES[kind]["metadata"]["name"])
+    assert stored["spec"] != EXAMPLES[kind]["spec"], "the server filled nothing in"
+    assert parse(stored).spec == parse(EXAMPLES[kind]).spec
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_field_that_nobody_knows_is_named(kind: str) -> None:
+    with pytest.raises(kubectl.KubectlError, match=r"spec\.sinc"):
+        kubectl.apply(changed(kind, {"spec.sinc": {"topic": "x"}}), "--dry-run=server")
+
+
+def test_status_is_a_part_of_its_own() -> None:
+    """Who applies a spec cannot write a status, and a status does not make a generation."""
+    name = EXAMPLES["Pattern"]["metadata"]["name"]
+    kubectl.apply({**EXAMPLES["Pattern"], "status": {"phase": "Running"}})
+    try:
+        before = kubectl.get("pattern", name)
+        assert "status" not in before or before["status"] == {"phase": "Pending"}
+        status = json.dumps({"status": {"phase": "Degraded", "observedGeneration": 1}})
+        kubectl.run("patch", "pattern", name, "--subresource=status", "--type=merge", "--patch", status)
+        after = kubectl.get("pattern", name)
+        assert (after["status"]["phase"], after["metadata"]["generation"]) == ("Degraded", 1)
+        wrong = json.dumps({"status": {"phase": "Resting"}})
+        with pytest.raises(kubectl.KubectlError, match=r"status\.phase"):
+            kubectl.run("patch", "pattern", name, "--subresource=status", "--type=merge", "--patch", wrong)
+    finally:
+        kubectl.run("delete", "pattern", name)
+
+
+def test_all_kinds_are_pipelines_and_have_short_names() -> None:
+    listed = kubectl.run("api-resources", "--api-group=weir.dev", "--output=wide")
+    for kind in KINDS.values():
+        (line,) = (line for line in listed.splitlines() if line.split()[0] == kind.plural)
+        assert kind.short_name in line.split() and ("pipelines" in line.split()[-1]) == kind.pipeline

@@ -1,0 +1,252 @@
+"""Resources that share a StreamJob: the first brings it up primed, records change it, the last one takes it down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from weir_api.statuses import Job, Status
+from weir_api.streamjobs import Topic
+from weir_operator.compiler import compile_resource
+from weir_operator.compiler.routing_records import slot_of
+from weir_operator.compiler.shares import SHARINGS
+from weir_operator.fleet.store import Key, Store, StoredObject
+from weir_operator.fleet.tables import changes
+from weir_operator.fleet.topics import KafkaAway
+from weir_operator.reconcile.resources import ResourceReconciler
+from weir_operator.reconcile.sharing import SharedReconciler
+from weir_operator.reconcile.specs import parsed
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@dataclass
+class MemoryTables:
+    """Compacted topics, and how far a group has come, in memory."""
+
+    held: dict[str, dict[str, str]] = field(default_factory=dict)
+    written: list[str | None] = field(default_factory=list)
+    committed: dict[str, int] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    away: bool = False
+
+    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> None:
+        if self.away:
+            raise KafkaAway("Kafka is away")
+        self.made |= {one.name for one in needed}
+        before = self.held.setdefault(topic.name, {})
+        for key, text in changes(before, table).items():
+            self.written.append(key)
+            if text is None:
+                del before[key]
+            else:
+                before[key] = text
+
+    def followed(self, topic: Topic, group: str) -> bool:
+        assert topic.name in self.held
+        return self.committed.get(group, 0) >= len(self.written)
+
+    def forget(self, topic: Topic, group: str) -> None:  # noqa: ARG002 - as Tables has it
+        if self.away:
+            raise KafkaAway("Kafka is away")
+        self.committed.pop(group, None)
+
+
+@dataclass
+class World:
+    """A store, tables, and passes over all that is there."""
+
+    store: Store
+    tables: MemoryTables = field(default_factory=MemoryTables)
+    kinds: ResourceReconciler = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """The operator is killed and starts anew: it knows nothing but what is stored."""
+        self.kinds = ResourceReconciler(
+            self.store, compile_resource, SharedReconciler(self.store, self.tables, SHARINGS, ask_every=0)
+        )
+
+    def apply(self, name: str, types: Sequence[str] = ("t",), topic: str = "out", **more: Any) -> None:
+        spec = {
+            "source": {"topic": "events"}, "match": {"types": list(types)}, "destination": {"topic": topic}, **more,
+        }  # fmt: skip
+        self.store.apply(Key(kind="RoutingRule", name=name), spec)
+
+    def delete(self, name: str) -> None:
+        self.store.mark_deleted(Key(kind="RoutingRule", name=name))
+
+    def passes(self, count: int = 3) -> None:
+        for _ in range(count):
+            for one in self.store.list("RoutingRule"):
+                self.kinds.reconcile(one)
+
+    def rule(self, name: str) -> StoredObject:
+        found = self.store.get(Key(kind="RoutingRule", name=name))
+        assert found is not None
+        return found
+
+    def phase(self, name: str) -> str:
+        return self.rule(name).status.phase
+
+    @property
+    def router(self) -> StoredObject:
+        (found,) = self.store.list("StreamJob")
+        return found
+
+    @property
+    def primed(self) -> bool:
+        """Whether the router has events to read."""
+        return any("'topic' = 'events'" in table for table in parsed(self.router).program.tables)
+
+    def run(self) -> None:
+        """The router's present program runs."""
+        running = Status(phase="Running", observed_generation=1, job=Job(id="j", state="RUNNING"))
+        self.store.write_status(self.router.key, self.router.metadata.uid, running)
+
+    def follow(self) -> None:
+        """The running router completes a checkpoint with all that was written."""
+        self.tables.committed[f"weir-default-{self.router.metadata.name}.rules"] = len(self.tables.written)
+
+    def up(self) -> None:
+        """Until all rules are active."""
+        self.passes()
+        self.run()
+        self.follow()
+        self.passes()
+        self.run()
+        self.passes()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(Store(tmp_path, now=lambda: NOW))
+
+
+def test_a_router_reads_no_event_before_it_has_proven_to_have_the_rules(world: World) -> None:
+    world.apply("a")
+    world.passes()
+    assert (world.primed, world.phase("a")) == (False, "Pending")
+    world.run()
+    world.passes()
+    assert (world.primed, world.phase("a")) == (False, "Pending")
+    world.follow()
+    world.passes()
+    assert world.primed
+    world.run()
+    world.passes()
+    assert world.phase("a") == "Active"
+    assert world.tables.made == {"out"}
+
+
+def test_one_router_is_owned_by_all_and_a_change_touches_only_its_records(world: World) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    assert {owner.name for owner in world.router.metadata.owner_references} == {"a", "b"}
+    before, generation = len(world.tables.written), world.router.metadata.generation
+    world.apply("b", ["u"], topic="elsewhere")
+    world.passes()
+    assert world.tables.written[before:] == [slot_of("u")]
+    assert (world.phase("a"), world.phase("b")) == ("Pending", "Pending")
+    world.follow()
+    world.passes()
+    assert (world.phase("a"), world.phase("b")) == ("Active", "Active")
+    assert world.router.metadata.generation == generation
+    assert world.rule("b").status.observed_generation == 2
+
+
+def test_a_deleted_rule_goes_when_the_router_no_longer_has_it(world: World) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    world.delete("b")
+    world.passes()
+    assert world.phase("b") == "Deleting"
+    world.follow()
+    world.passes()
+    assert world.store.get(Key(kind="RoutingRule", name="b")) is None
+    assert {owner.name for owner in world.router.metadata.owner_references} == {"a"}
+    assert not world.router.deleting
+
+
+def test_the_last_rule_takes_the_router_down_and_the_next_first_one_is_primed_anew(world: World) -> None:
+    world.apply("a")
+    world.up()
+    world.delete("a")
+    world.passes()
+    assert world.router.deleting
+    assert world.phase("a") == "Deleting"
+    world.store.remove(world.router.key)
+    world.passes()
+    assert world.store.list() == ()
+    world.apply("a")
+    world.passes()
+    world.run()
+    world.passes()
+    assert not world.primed
+
+
+def test_a_suspended_rule_says_so_when_the_router_has_it(world: World) -> None:
+    world.apply("a")
+    world.up()
+    world.apply("a", suspended=True)
+    world.passes()
+    assert world.phase("a") == "Pending"
+    world.follow()
+    world.passes()
+    assert world.phase("a") == "Suspended"
+
+
+@pytest.mark.parametrize("killed_after", range(6))
+def test_an_operator_killed_anywhere_comes_to_the_same_end(world: World, killed_after: int) -> None:
+    steps = [world.passes, world.run, world.follow, world.passes, world.run, world.passes]
+    world.apply("a")
+    for number, step in enumerate(steps):
+        step()
+        if number == killed_after:
+            world.restart()
+    world.apply("a", topic="elsewhere")
+    world.passes(1)
+    world.restart()
+    world.passes()
+    world.follow()
+    world.passes()
+    assert (world.phase("a"), world.primed) == ("Active", True)
+
+
+def test_a_kafka_that_is_away_is_told_of_and_waited_for(world: World) -> None:
+    world.tables.away = True
+    world.apply("a")
+    world.passes()
+    ready = world.rule("a").status.condition("Ready")
+    assert ready is not None and (ready.status, ready.message) == ("False", "Kafka is away")
+    world.tables.away = False
+    world.up()
+    assert world.phase("a") == "Active"
+
+
+def test_a_rule_that_cannot_be_read_is_told_and_stops_no_other(world: World) -> None:
+    world.apply("a")
+    world.apply("wrong", transform={"set": {f"a.b.c.d{number}": "1" for number in range(3)}})
+    world.store.apply(Key(kind="RoutingRule", name="nonsense"), {"source": {}})
+    world.up()
+    assert world.phase("a") == "Active"
+    assert [error.path for error in world.rule("wrong").status.errors] == ["spec.transform"]
+    assert world.rule("nonsense").status.errors
+    world.delete("wrong")
+    world.delete("nonsense")
+    world.passes()
+    assert {one.metadata.name for one in world.store.list("RoutingRule")} == {"a"}
+
+
+def test_another_source_is_another_router(world: World) -> None:
+    world.apply("a")
+    world.apply("b", source={"topic": "others"})
+    world.passes()
+    assert len(world.store.list("StreamJob")) == 2
