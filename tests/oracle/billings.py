@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from zoneinfo import ZoneInfo
 
 ROUNDINGS: Mapping[str, str] = {
@@ -47,6 +48,7 @@ def period(every: str, zone: str, at: int) -> Span:
     return Span(name, first_instant(first, zone), first_instant(after, zone))
 
 
+@cache
 def first_instant(day: date, zone: str) -> int:
     """The first ms of a day, also where its midnight comes twice or never. Found by trying, minute by minute."""
     local = ZoneInfo(zone)

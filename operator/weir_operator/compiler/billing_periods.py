@@ -55,8 +55,8 @@ def memory(period: Period, close_after: str) -> int:
 
 
 def _begin(every: Every, end_: str) -> str:
-    # Where midnight does not exist the first instant has a later time of day.
-    return f"(FLOOR(CAST({end_} AS TIMESTAMP(3)) TO DAY) - {_STEP[every]})"
+    # From its last moment: what is a day before its end may be another period's where a day was left out.
+    return _first_day(every, f"CAST({end_} - INTERVAL '0.001' SECOND AS TIMESTAMP(3))")
 
 
 def _first_day(every: Every, local: str) -> str:

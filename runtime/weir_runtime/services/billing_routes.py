@@ -162,7 +162,10 @@ class Routes:
         with self._changes.waiter() as changed:
             while not self._stopping.is_set():
                 changed.clear()
-                answer = await run_in_threadpool(ask)
+                try:
+                    answer = await run_in_threadpool(ask)
+                except AnswerError:
+                    return  # the client asks anew and is told why
                 if answer.etag != last:
                     last = answer.etag
                     told = {**answer.document, "asOf": answer.as_of}

@@ -115,9 +115,12 @@ def world(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         launcher.start("a" * 32)
         launcher.wait_for("running")
         world = World(kafka, launcher)
-        january(world)
-        corrections(world)
-        yield world
+        try:
+            january(world)
+            corrections(world)
+            yield world
+        finally:
+            world.launcher.kill()  # the one that was started after the kill
 
 
 def january(world: World) -> None:
@@ -179,7 +182,7 @@ def months(world: World) -> dict[str, Span]:
     numbers = [f"{spans[MONTHS[0]].begin + DAY + each},{customers[each % 3]},{each},B4" for each in range(1, 1000)]
     world.send(*numbers)
     for name in MONTHS:
-        charges = month(spans[name], CASES["B2"]["totals"], draw)
+        charges = month(spans[name], CASES["B2"]["totals"], draw, count=20)
         world.send(*(charge.line for charge in charges))
     world.tick(spans[MONTHS[-1]].end + 3 * DAY)
     count = len(CASES["B2"]["totals"]) * len(MONTHS) + len(customers)
