@@ -9,7 +9,7 @@ READY := $(VENV)/.installed
 TESTS ?= tests
 BENCHMARKS ?= sequence absence rollover memory startup
 
-.PHONY: help venv test lint format unit integration exactness demo bench artifacts helm chart e2e cluster-down clean
+.PHONY: help venv test lint format unit integration exactness demo bench artifacts helm browser chart e2e cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(READY): pyproject.toml .ci/find-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-test: lint helm ## everything CI runs: linters, types, layers, all tests
+test: lint helm browser ## everything CI runs: linters, types, layers, all tests
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY) ## ruff, mypy and the layers
@@ -37,7 +37,7 @@ format: $(READY) ## put the code into its form
 unit: $(READY) helm ## the tests without Flink and Kafka
 	$(BIN)/python -m pytest tests/unit
 
-integration: $(READY) ## the tests on real Flink and Kafka
+integration: $(READY) browser ## the tests on real Flink and Kafka
 	$(BIN)/python -m pytest tests/integration tests/faults
 
 exactness: $(READY) ## 20,000 events/s through five changes and two kills, every record audited; wants the machine to itself
@@ -55,6 +55,11 @@ artifacts: $(READY) ## resolve the jars anew and pin them in artifacts.json
 helm: ## helm for the chart's tests: built from its Go module and kept; without Go, the one on PATH
 	@if command -v go >/dev/null; then tests/cluster/cluster helm; \
 	else command -v helm || echo "neither Go nor helm is here: the chart's tests are passed over" >&2; fi
+
+browser: ## Chromium for the pages' tests: the one on PATH, or Debian's where this is root
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	|| echo "no Chromium is here: the pages' tests are passed over" >&2
 
 chart: $(READY) helm ## bring crds/ into the chart, and write what its tests compare with anew
 	rm -rf helm/weir/files/crds && mkdir helm/weir/files/crds && cp crds/*.yaml helm/weir/files/crds/
