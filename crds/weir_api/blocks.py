@@ -50,7 +50,7 @@ class Timestamp(Model):
     idle_after: PositiveDuration | None = Field(
         default=None,
         description="A partition silent for so long no longer holds event time back; default: each is waited for,"
-        " but 10s where several streams are joined",
+        " but 10s in an EnrichmentPipeline or a BillingView",
     )
 
 

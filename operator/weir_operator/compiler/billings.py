@@ -22,6 +22,7 @@ from .sources import Part, RowTime, SourceParts, source_program
 
 _EXPRESSIONS = Shape("DECIMAL", (30, 12))
 _WHOLE = Shape("DECIMAL", (19, 0))
+_IDLE_AFTER = "10s"  # a period closes by the events of any partition, and no operator has two inputs to tell apart
 
 
 def compile_billing(resource: BillingView) -> StreamJobSpec:
@@ -80,7 +81,7 @@ def _source(resource: BillingView) -> SourceParts:
         spec.source,
         required_fields=tuple(dict.fromkeys(required)),
         delivery=spec.delivery,
-        part=Part(row_time=row_time),
+        part=Part(row_time=row_time, idle_after=_IDLE_AFTER),
     )
 
 
