@@ -96,7 +96,7 @@ class Engine:
             self._loop.wake()
 
     def stop(self, deadline: float, meanwhile: Callable[[], None] = lambda: None) -> tuple[str, ...]:
-        """Stop every job with a savepoint, then Kafka; the names of those that did not stop in time.
+        """Stop every job with a savepoint, then services and Kafka; the names of those that did not stop in time.
 
         `meanwhile` is called several times a second.
         The files and the resources stay as they are: the next start goes on from these savepoints.
@@ -110,19 +110,25 @@ class Engine:
             meanwhile()
             time.sleep(_POLL)
         meanwhile()
+        self._end_loop()
+        if self._fleet is not None and not left:
+            self._fleet.end_services()
         self.leave()
         if self.broker is not None and not left:
             self.broker.stop()
         return left
 
     def leave(self) -> None:
-        """End the loop; jobs and Kafka go on."""
+        """End the loop; jobs, services and Kafka go on."""
+        self._end_loop()
+        if self._fleet is not None:
+            self._fleet.close()
+
+    def _end_loop(self) -> None:
         if self._loop is not None:
             self._loop.stop()
         for thread in self._threads:
             thread.join()
-        if self._fleet is not None:
-            self._fleet.close()
 
     def _environment(self) -> LauncherEnvironment:
         with self.teller.downloads("Flink's Kafka connector") as progress:

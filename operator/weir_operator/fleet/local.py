@@ -88,6 +88,10 @@ class LocalFleet:
         self._flink.close()
         self._services.close()
 
+    def end_services(self) -> None:
+        """End the services of all StreamJobs, until somebody keeps them again. Only while nobody does."""
+        self._services.end_all()
+
     def observe(self, key: Key, watch: Watch) -> Observation:
         """What is there of this StreamJob."""
         folder = self.directories.revisions(key)

@@ -1,6 +1,7 @@
 """Services as processes of this machine: one per replica, each in a work directory of its own that outlives it."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from itertools import groupby
@@ -21,6 +22,7 @@ from .processes import ProcessRecord
 from .store import Key, utc_now, write_atomically
 
 _CONFIG: Final = "config.json"
+_POLL: Final = 0.05
 _TIMEOUT: Final = httpx.Timeout(2.0, connect=0.5)
 _LONGEST_PAUSE: Final = 60
 """Seconds between two starts of a service that ends again and again; twice as long each time up to here."""
@@ -58,6 +60,13 @@ class LocalServices:
                 rmtree(work)
         for work, service in wanted.items():
             self._keep(key, work, service, known.get(work))
+
+    def end_all(self, seconds: float = 10.0) -> None:
+        """End every service of every StreamJob. Their work directories stay: whoever keeps them next goes on there."""
+        left = [path.parent for path in self._directories.root.glob(f"services/*/*/{_CONFIG}")]
+        ends = time.monotonic() + seconds
+        while (left := [work for work in left if not self._keeper.end(work)]) and time.monotonic() < ends:
+            time.sleep(_POLL)
 
     def _keep(self, key: Key, work: Path, service: Service, known: ServiceConfig | None) -> None:
         """Have this one run with this configuration; one with another ends first."""
