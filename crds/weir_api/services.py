@@ -8,6 +8,7 @@ what Kafka and its work directory hold.
 """
 
 import hashlib
+from typing import Annotated
 
 from pydantic import Field
 
@@ -24,6 +25,9 @@ class Service(Model):
     program: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63, description="Module of Weir that runs")
     settings: str = Field(
         default="{}", description="What the program is told: a JSON object; secrets only as ${secret:NAME:KEY}"
+    )
+    secrets: tuple[Annotated[str, Field(max_length=253)], ...] = Field(
+        default=(), max_length=1000, description="Further secrets that it reads, by name"
     )
     replicas: int = Field(default=1, ge=0, le=100, description="How many of it run")
     resources: Resources = Resources(cpu="250m", memory="256Mi")

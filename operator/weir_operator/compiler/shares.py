@@ -58,11 +58,12 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
         except SpecError as wrong:
             errors[each.metadata.name] = wrong.errors
     rules = [routing_records.Rule(each.metadata.name, each.spec) for each in given if each.metadata.name not in errors]
-    whole = compile_router(router)
+    secrets = _secrets(rules)
+    whole = _served(compile_router(router), secrets)
     servers = router.source.bootstrap_servers
     destinations = {rule.spec.destination.topic for rule in rules} - {None}
     return Shared(
-        primer=compile_router(router, primer=True),
+        primer=_served(compile_router(router, primer=True), secrets),
         spec=whole,
         table=routing_records.records(rules),
         topic=next(topic for topic in whole.program.topics if topic.name == router.rules_topic),
@@ -71,6 +72,17 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
         revisions={rule.name: rule.revision for rule in rules},
         errors=errors,
     )
+
+
+def _secrets(rules: Sequence[routing_records.Rule]) -> tuple[str, ...]:
+    asked = (rule.spec.destination.http for rule in rules)
+    return tuple(sorted({http.secret_ref.name for http in asked if http is not None and http.secret_ref is not None}))
+
+
+def _served(spec: StreamJobSpec, secrets: tuple[str, ...]) -> StreamJobSpec:
+    """With services that may read the headers that rules name: a new secret is another pod of them, not another job."""
+    services = tuple(service.model_copy(update={"secrets": secrets}) for service in spec.services)
+    return spec.model_copy(update={"services": services})
 
 
 SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed)}

@@ -13,6 +13,7 @@ from weir_operator.compiler import compile_resource
 from weir_operator.compiler.routing_records import SLOTS, Rule, records, slot_of
 from weir_operator.compiler.routing_transforms import COMMA, CUT, edits, kept
 from weir_operator.compiler.routings import compile_router, router_of
+from weir_operator.compiler.shares import SHARINGS
 
 
 def rule(name: str = "a", namespace: str = "default", **spec: Any) -> RoutingRule:
@@ -144,3 +145,15 @@ def test_a_revision_is_a_rules_content() -> None:
     one = Rule("a", rule().spec).revision
     assert Rule("a", rule(runtime={"parallelism": 2}).spec).revision == one
     assert Rule("a", rule(priority=1).spec).revision != one
+
+
+def test_the_dispatcher_reads_the_secrets_of_all_rules_and_the_job_none() -> None:
+    def posting(name: str, secret: str) -> RoutingRule:
+        http = {"url": "https://example.com/", "secretRef": {"name": secret}}
+        return rule(name, destination={"http": http})
+
+    given = [posting("a", "one"), posting("b", "two"), posting("c", "one"), rule("d")]
+    shared = SHARINGS["RoutingRule"].compile(given, given[0])
+    for spec in (shared.spec, shared.primer):
+        assert [service.secrets for service in spec.services] == [("one", "two")]
+        assert "secret" not in spec.program.model_dump_json()

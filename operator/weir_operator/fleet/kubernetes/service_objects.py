@@ -85,7 +85,7 @@ def _deployment(beside: Beside) -> JsonObject:
     volumes = [
         *pods.scratch(),
         pods.Volume("config", _DIRECTORY, {"configMap": {"name": beside.name}}, read_only=True),
-        *pods.secrets(names.secrets_in([service.settings])),
+        *pods.secrets(dict.fromkeys((*names.secrets_in([service.settings]), *service.secrets))),
     ]
     template = pods.template(
         beside.cluster, names.service_labels(beside.owner.name, service.name), _container(beside), volumes, token=False

@@ -121,6 +121,7 @@ SERVICES = {
                 name="dispatcher",
                 program="dispatcher",
                 settings='{"password": "${secret:hooks:token}"}',
+                secrets=("hooks", "headers"),
                 resources=Resources(cpu="1", memory="1Gi"),
             ),
         ),
