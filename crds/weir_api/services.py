@@ -8,6 +8,8 @@ what Kafka and its work directory hold.
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -45,6 +47,19 @@ class ServiceConfig(Model):
     name: str = Field(description="Name of the StreamJob")
     service: Service
     bootstrap_servers: str = Field(description="Kafka's address where the settings name none")
+    overrides: str = Field(
+        default="{}", description="What holds where it runs, over the service's own settings: a JSON object"
+    )
     work_directory: str = Field(description="Its own; what is in it may be lost with the machine")
     host: str = Field(default="127.0.0.1", description="Address to listen on")
     port: int = Field(default=0, ge=0, le=65535, description="0: any free one, told in endpoint.json")
+
+    @property
+    def settings(self) -> str:
+        """All the program is told: a JSON object."""
+        return json.dumps({**json.loads(self.service.settings), **json.loads(self.overrides)})
+
+
+def overrides(of: Mapping[str, Mapping[str, object]], program: str) -> str:
+    """A program's part of what is set for all services of a place, as ServiceConfig has it."""
+    return json.dumps(of.get(program, {}), sort_keys=True)

@@ -28,6 +28,9 @@ state:
 jobManager:
   cpu: {{ .Values.runtime.jobManager.cpu | quote }}
   memory: {{ .Values.runtime.jobManager.memory }}
+services:
+  dispatcher:
+    allowedNetworks: {{ toJson .Values.dispatcher.allowedNetworks }}
 pod:
   labels: {{ toJson $pod.labels }}
   annotations: {{ toJson $pod.annotations }}

@@ -45,6 +45,10 @@ class Settings:
     port: int | None = None
 
 
+_SERVICES: Final = {"dispatcher": {"allowedNetworks": ["127.0.0.0/8", "::1/128"]}}
+"""A laptop's own services are what its user delivers to first; in a cluster they would be the node's."""
+
+
 @dataclass
 class Engine:
     """Start it with the folder's lock held; then `stop`, or `leave` what runs to a later one."""
@@ -74,7 +78,7 @@ class Engine:
                 self._start_broker()
             else:
                 self._reach(self.settings.servers)
-            self._fleet = LocalFleet(self.places, self.servers, environment)
+            self._fleet = LocalFleet(self.places, self.servers, environment, _SERVICES)
             streamjobs = Reconciler(self.store, self._fleet)
             shared = SharedReconciler(self.store, KafkaTables(self.servers), SHARINGS, self._adjusted)
             kinds = ResourceReconciler(self.store, self._compiled, shared)

@@ -31,7 +31,7 @@ from .fleets import FleetError, Locations, RefusedError
 from .flink import FlinkClient
 from .keepers import QUICK, Keeper
 from .launchers import LauncherClient
-from .local_services import LocalServices
+from .local_services import NOTHING, LocalServices, Overrides
 from .observations import JobObservation, Observation, RevisionObservation, Watch
 from .processes import ProcessRecord
 from .store import Key, WriteError, utc_now, write_atomically
@@ -60,7 +60,13 @@ class LauncherEnvironment:
 class LocalFleet:
     """A Fleet (see fleets.py) of processes below one state directory. Safe to use from several threads."""
 
-    def __init__(self, directories: Directories, bootstrap_servers: str, environment: LauncherEnvironment) -> None:
+    def __init__(
+        self,
+        directories: Directories,
+        bootstrap_servers: str,
+        environment: LauncherEnvironment,
+        services: Overrides = NOTHING,
+    ) -> None:
         self.directories = directories
         self._bootstrap_servers = bootstrap_servers
         self._environment = environment
@@ -68,7 +74,7 @@ class LocalFleet:
         self._flink = FlinkClient()
         self._lock = threading.Lock()
         self._keeper = Keeper(_command, environment.of_process)
-        self._services = LocalServices(directories, bootstrap_servers, environment.of_process)
+        self._services = LocalServices(directories, bootstrap_servers, environment.of_process, services)
         self._turns = Turns(max(1, (os.cpu_count() or 1) // 2))
         self._topics_ready: dict[Key, set[str]] = {}
 

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 from pydantic import ValidationError
 
+from weir_api import services
 from weir_api.launchers import Endpoint
 from weir_api.services import Service, ServiceConfig
 
@@ -23,6 +24,9 @@ from .store import Key, utc_now, write_atomically
 
 _CONFIG: Final = "config.json"
 _POLL: Final = 0.05
+Overrides = Mapping[str, Mapping[str, object]]
+"""Settings by program, over those that services are asked for with."""
+NOTHING: Final[Overrides] = {}
 _TIMEOUT: Final = httpx.Timeout(2.0, connect=0.5)
 _LONGEST_PAUSE: Final = 60
 """Seconds between two starts of a service that ends again and again; twice as long each time up to here."""
@@ -32,9 +36,13 @@ class LocalServices:
     """The services of all StreamJobs below one state directory."""
 
     def __init__(
-        self, directories: Directories, bootstrap_servers: str, environment: Callable[[], Mapping[str, str]]
+        self,
+        directories: Directories,
+        bootstrap_servers: str,
+        environment: Callable[[], Mapping[str, str]],
+        overrides: Overrides = NOTHING,
     ) -> None:
-        self._directories, self._bootstrap_servers = directories, bootstrap_servers
+        self._directories, self._bootstrap_servers, self._overrides = directories, bootstrap_servers, overrides
         self._keeper = Keeper(_command, environment)
         self._http = httpx.Client(timeout=_TIMEOUT, trust_env=False)
 
@@ -44,17 +52,16 @@ class LocalServices:
 
     def observe(self, key: Key) -> tuple[ServiceObservation, ...]:
         """The services that were asked for, with how they are."""
-        known = [(config.service, work) for work, config in self._known(key)]
-        groups = groupby(known, key=lambda one: one[0].name)
-        return tuple(self._observed(list(group)) for _, group in groups)
+        groups = groupby(self._known(key), key=lambda one: one[1].service.name)
+        return tuple(self._observed(key, list(group)) for _, group in groups)
 
-    def serve(self, key: Key, services: tuple[Service, ...] | None) -> None:
+    def serve(self, key: Key, asked: tuple[Service, ...] | None) -> None:
         """Start what is missing and end what is too much. Goes on when it is repeated. Raises OSError, WriteError."""
         known = dict(self._known(key))
-        if services is None:
+        if asked is None:
             wanted = {work: config.service for work, config in known.items()}
         else:
-            wanted = {self._work(key, one, index): one for one in services for index in range(one.replicas)}
+            wanted = {self._work(key, one, index): one for one in asked for index in range(one.replicas)}
         for work in known.keys() - wanted.keys():
             if self._keeper.end(work):
                 rmtree(work)
@@ -70,23 +77,26 @@ class LocalServices:
 
     def _keep(self, key: Key, work: Path, service: Service, known: ServiceConfig | None) -> None:
         """Have this one run with this configuration; one with another ends first."""
-        same = known is None or (known.service.digest, known.bootstrap_servers) == (
-            service.digest,
-            self._bootstrap_servers,
-        )
-        if not same:
-            if not self._keeper.end(work):
+        config = self._config(key, work, service)
+        if known == config:
+            if not self._due(work):
                 return
-        elif known is not None and not self._due(work):
+        elif known is not None and not self._keeper.end(work):
             return
         work.mkdir(parents=True, exist_ok=True)
         (work / "endpoint.json").unlink(missing_ok=True)
-        config = ServiceConfig(
-            namespace=key.namespace, name=key.name, service=service, bootstrap_servers=self._bootstrap_servers,
-            work_directory=str(work.absolute()),
-        )  # fmt: skip
         write_atomically(work / _CONFIG, config.model_dump_json(by_alias=True, indent=1) + "\n")
         self._keeper.start(work)
+
+    def _config(self, key: Key, work: Path, service: Service) -> ServiceConfig:
+        return ServiceConfig(
+            namespace=key.namespace,
+            name=key.name,
+            service=service,
+            bootstrap_servers=self._bootstrap_servers,
+            overrides=services.overrides(self._overrides, service.program),
+            work_directory=str(work.absolute()),
+        )
 
     def _due(self, work: Path) -> bool:
         """Whether it does not run and has paused for long enough."""
@@ -96,16 +106,17 @@ class LocalServices:
         pause = timedelta(seconds=min(1 << min(record.quick_exits, 16), _LONGEST_PAUSE) if record.quick_exits else 0)
         return not self._keeper.alive(work, record) and utc_now() >= record.spawned_at + pause
 
-    def _observed(self, group: list[tuple[Service, Path]]) -> ServiceObservation:
-        service = group[0][0]
-        states = [self._state(work) for _, work in group]
+    def _observed(self, key: Key, group: list[tuple[Path, ServiceConfig]]) -> ServiceObservation:
+        service = group[0][1].service
+        states = [self._state(work) for work, _ in group]
+        current = all(config == self._config(key, work, config.service) for work, config in group)
         return ServiceObservation(
             name=service.name,
-            digest=service.digest if len({one.digest for one, _ in group}) == 1 else "",
+            digest=service.digest if len({config.service.digest for _, config in group}) == 1 else "",
             replicas=len(group),
             ready=sum(trouble == "" for _, _, trouble in states),
             url=next((url for _, url, _ in states if url), None),
-            complete=all(alive for alive, _, _ in states) and len(group) == service.replicas,
+            complete=current and all(alive for alive, _, _ in states) and len(group) == service.replicas,
             trouble=next((trouble for _, _, trouble in states if trouble), ""),
         )
 

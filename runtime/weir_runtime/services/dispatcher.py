@@ -193,7 +193,7 @@ def _said(error: BaseException) -> str:
 
 async def dispatch(config: ServiceConfig) -> None:
     """Runs the service until SIGTERM or SIGINT."""
-    settings = Settings.model_validate_json(config.service.settings)
+    settings = Settings.model_validate_json(config.settings)
     secrets = Secrets(Path(os.environ["WEIR_SECRETS_DIR"]) if "WEIR_SECRETS_DIR" in os.environ else None)
     properties = secrets.read(settings.authentication.split(":")[1]) if settings.authentication is not None else {}
     servers = settings.bootstrap_servers or config.bootstrap_servers

@@ -43,7 +43,7 @@ def configuration(arguments: Sequence[str], settings: type[S]) -> tuple[ServiceC
         raise ConfigurationError("usage: python -m weir_runtime.services.<program> FILE")
     try:
         config = ServiceConfig.model_validate_json(Path(arguments[0]).read_bytes())
-        return config, settings.model_validate_json(config.service.settings)
+        return config, settings.model_validate_json(config.settings)
     except (OSError, ValidationError) as error:
         raise ConfigurationError(f"{arguments[0]}: {error}") from error
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from support.waiting import wait_until
-from weir_api.services import Service
+from weir_api.services import Service, ServiceConfig
 from weir_operator.fleet.directories import Directories
 from weir_operator.fleet.local_services import LocalServices
 from weir_operator.fleet.observations import ServiceObservation
@@ -112,3 +112,19 @@ def test_ended_ones_stay_known(services: LocalServices, places: Directories) -> 
     services.end_all()
     assert not running.is_running()
     assert one(services).name == "query" and not one(services).complete
+
+
+def test_what_holds_here_comes_over_what_was_asked_for(services: LocalServices, places: Directories) -> None:
+    services.serve(KEY, (QUERY,))
+    assert answering(services).complete
+    here = LocalServices(places, NOBODY, lambda: os.environ, {"billing_queries": {"period": "day"}, "other": {"a": 1}})
+    assert not one(here).complete, "it runs with other settings"
+
+    def anew() -> bool:
+        here.serve(KEY, (QUERY,))
+        return one(here).complete
+
+    wait_until(anew, DEADLINE, "it to be started with them")
+    config = ServiceConfig.model_validate_json((places.services(KEY) / "query-0" / "config.json").read_bytes())
+    assert json.loads(config.settings) == {**SETTINGS, "period": "day"}
+    here.close()

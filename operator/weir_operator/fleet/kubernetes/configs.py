@@ -79,6 +79,8 @@ class ClusterConfig(Model):
     state: State
     job_manager: Resources = Resources(cpu="250m", memory="1Gi")
     pod: PodSettings = PodSettings()
+    services: dict[str, JsonObject] = Field(default_factory=dict)
+    """Settings of services by program, over those they are asked for with."""
 
 
 def load(path: Path) -> ClusterConfig:

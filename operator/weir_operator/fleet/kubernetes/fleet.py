@@ -48,7 +48,7 @@ class KubernetesFleet:
         self._api, self._cluster, self._addresses, self._now = api, cluster, addresses, now
         self._launchers, self._flink = LauncherClient(), FlinkClient()
         self._states = States(api, cluster)
-        self._looks = Looks(api, self._launchers, self._flink, self._states, addresses)
+        self._looks = Looks(api, self._launchers, self._flink, self._states, addresses, service_objects.place(cluster))
         self._lock = threading.Lock()
         self._topics_ready: dict[Key, set[str]] = {}
 

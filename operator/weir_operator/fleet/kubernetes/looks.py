@@ -80,6 +80,7 @@ class Looks:
     flink: FlinkClient
     states: States
     addresses: Addresses
+    services_place: str
     _roles: dict[tuple[Key, str], dict[str, metrics.Role]] = field(default_factory=dict)
     """Of revisions whose records were counted: what a revision was deployed with never changes."""
 
@@ -107,7 +108,8 @@ class Looks:
             replicas=found.spec.replicas,
             ready=min(found.status.ready_replicas, found.spec.replicas),
             url=self.addresses(key.namespace, found.metadata.name, names.SERVICE_PORT),
-            complete=found.metadata.deletion_timestamp is None,
+            complete=found.metadata.deletion_timestamp is None
+            and found.metadata.annotations.get(names.PLACE) == self.services_place,
             trouble=why,
         )
 

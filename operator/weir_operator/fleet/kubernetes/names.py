@@ -17,6 +17,8 @@ COMPONENT: Final = f"{GROUP}/component"
 SERVICE: Final = f"{GROUP}/service"
 DIGEST: Final = f"{GROUP}/digest"
 """Annotation of all objects of a service: what it was asked for with."""
+PLACE: Final = f"{GROUP}/place"
+"""Annotation of all objects of a service: what the cluster sets for services."""
 LIFE: Final = f"{GROUP}/life"
 """Annotation of all objects of a revision: see `life`."""
 JOBMANAGER: Final[Mapping[str, str]] = {COMPONENT: "jobmanager"}

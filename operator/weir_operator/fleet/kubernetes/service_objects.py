@@ -1,9 +1,12 @@
 """The objects of the services beside a StreamJob's job, as they should be. Pure."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from weir_api import services
 from weir_api.services import Service, ServiceConfig
 
 from . import names, pods
@@ -33,16 +36,26 @@ class Beside:
             "name": self.name,
             "namespace": self.namespace,
             "labels": names.service_labels(self.owner.name, self.service.name),
-            "annotations": {names.DIGEST: self.service.digest},
+            "annotations": self.marks(),
             "ownerReferences": [self.owner.reference()],
         }
 
+    def marks(self) -> dict[str, str]:
+        """What it was asked for with, and what holds for all services here."""
+        return {names.DIGEST: self.service.digest, names.PLACE: place(self.cluster)}
+
+
+def place(cluster: ClusterConfig) -> str:
+    """A hash of what the cluster sets for its services: another one makes them all start anew."""
+    text = json.dumps([cluster.image, cluster.bootstrap_servers, cluster.services], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
 
 def of_services(
-    cluster: ClusterConfig, owner: Owner, namespace: str, services: Sequence[Service]
+    cluster: ClusterConfig, owner: Owner, namespace: str, asked: Sequence[Service]
 ) -> tuple[JsonObject, ...]:
     """All of them."""
-    return tuple(part for one in services for part in _of_service(Beside(cluster, owner, namespace, one)))
+    return tuple(part for one in asked for part in _of_service(Beside(cluster, owner, namespace, one)))
 
 
 def _of_service(beside: Beside) -> Iterator[JsonObject]:
@@ -67,10 +80,15 @@ def _service(beside: Beside) -> JsonObject:
 def _config_map(beside: Beside) -> JsonObject:
     """What it is told. Secrets are in it by name only."""
     config = ServiceConfig(
-        namespace=beside.namespace, name=beside.owner.name, service=beside.service,
-        bootstrap_servers=beside.cluster.bootstrap_servers, work_directory=names.RUN_DIRECTORY, host="0.0.0.0",
+        namespace=beside.namespace,
+        name=beside.owner.name,
+        service=beside.service,
+        bootstrap_servers=beside.cluster.bootstrap_servers,
+        overrides=services.overrides(beside.cluster.services, beside.service.program),
+        work_directory=names.RUN_DIRECTORY,
+        host="0.0.0.0",
         port=names.SERVICE_PORT,
-    )  # fmt: skip
+    )
     text = config.model_dump_json(by_alias=True, exclude_none=True, indent=1) + "\n"
     return {
         "apiVersion": "v1",
@@ -90,10 +108,10 @@ def _deployment(beside: Beside) -> JsonObject:
     template = pods.template(
         beside.cluster, names.service_labels(beside.owner.name, service.name), _container(beside), volumes, token=False
     )
-    # A pod does not start anew when its ConfigMap changes; with this in its template it does.
+    # A pod does not start anew when its ConfigMap changes; with these in its template it does.
     metadata = template["metadata"]
     assert isinstance(metadata, dict)
-    annotations = {**metadata.get("annotations", {}), names.DIGEST: service.digest}
+    annotations = {**metadata.get("annotations", {}), **beside.marks()}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -34,6 +34,7 @@ BUCKET = ClusterConfig.model_validate(
         "serviceAccount": "pipelines",
         "state": {"uri": "s3://bucket/weir"},
         "jobManager": {"cpu": "1", "memory": "2Gi"},
+        "services": {"dispatcher": {"allowedNetworks": ["10.0.0.0/8"]}},
         "pod": {
             "labels": {"team": "payments", "weir.dev/streamjob": "not this one"},
             "annotations": {"sidecar.istio.io/inject": "false"},
