@@ -166,11 +166,14 @@ def test_dead_destinations_delay_no_other(dispatcher: Running, server: Destinati
     arrived(server, "/ok", 100)
     assert not server.open.is_set()
     assert not dispatcher.committed()
-    waiting = re.findall(
-        r'weir_dispatcher_waiting\{destination="[^"]+",rule="(\w+)"\} ([0-9.]+)', dispatcher.get("/metrics")
-    )
-    assert dict(waiting)["held"] == "300.0"
-    assert dict(waiting)["ok"] == "0.0"
+
+    def waiting() -> dict[str, str]:
+        series = r'weir_dispatcher_waiting\{destination="[^"]+",rule="(\w+)"\} ([0-9.]+)'
+        return dict(re.findall(series, dispatcher.get("/metrics")))
+
+    # They are here before their answers are there.
+    wait_until(lambda: waiting()["ok"] == "0.0", DEADLINE, "the answers to the others are taken")
+    assert waiting()["held"] == "300.0"
 
 
 def test_after_the_last_try_there_is_a_dead_letter_with_the_answer(dispatcher: Running, server: Destination) -> None:
