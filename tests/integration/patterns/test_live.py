@@ -63,9 +63,10 @@ def test_a_deadline_passes_without_an_event_of_its_key(kafka: str, tmp_path: Pat
     )  # fmt: skip
     _produce(
         kafka,
-        ("s1", "APP_START", 0), ("s1", "ADD_PRODUCT_TO_BASKET", 1), ("s1", "ADD_PRODUCT_TO_BASKET", 2),
-        ("s2", "APP_START", 0), ("s2", "ADD_PRODUCT_TO_BASKET", 1), ("s2", "SUCCESSFUL_CHECKOUT", 3),
-        ("s3", "APP_START", 0.5), ("s3", "ADD_PRODUCT_TO_BASKET", 5),
+        # In the order of time: what is read after a watermark that is past it is late.
+        ("s1", "APP_START", 0), ("s2", "APP_START", 0), ("s3", "APP_START", 0.5), ("s1", "ADD_PRODUCT_TO_BASKET", 1),
+        ("s2", "ADD_PRODUCT_TO_BASKET", 1), ("s1", "ADD_PRODUCT_TO_BASKET", 2), ("s2", "SUCCESSFUL_CHECKOUT", 3),
+        ("s3", "ADD_PRODUCT_TO_BASKET", 5),
     )  # fmt: skip
     with LauncherProcess(config, artifacts.connector_jars()) as launcher:
         launcher.wait_for("standby")
