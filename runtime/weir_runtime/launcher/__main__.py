@@ -17,17 +17,17 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
-import psutil
 from pydantic import ValidationError
 
-from weir_api.launchers import Endpoint, FieldError, RevisionConfig
+from weir_api.launchers import FieldError, RevisionConfig
+from weir_runtime.announcements import announce
 
 from . import gateways, settings, variables
 from .boards import Board
 from .clusters import ApplicationCluster, Cluster, EmbeddedCluster
 from .distributions import classpath, module_openings
 from .planners import Planner
-from .records import StartRecords, UnreadableRecordError, write_atomically
+from .records import StartRecords, UnreadableRecordError
 from .supervisors import LostError, Supervisor
 
 LOGGER: Final = logging.getLogger("weir.launcher")
@@ -78,14 +78,9 @@ def _announce(config: RevisionConfig, board: Board, work: Path) -> None:
     from .servers import serve  # noqa: PLC0415 - the JVM comes up while the web server's modules are read
 
     host, port = os.environ.get("WEIR_LAUNCHER_HOST", "127.0.0.1"), int(os.environ.get("WEIR_LAUNCHER_PORT", "0"))
-    endpoint = Endpoint(
-        url=serve(board, host, port),
-        pid=os.getpid(),
-        started_at=psutil.Process().create_time(),
-        revision=config.revision,
-    )
-    write_atomically(work / "endpoint.json", endpoint.model_dump_json(by_alias=True))
-    LOGGER.info("revision %s of %s/%s answers at %s", config.revision, config.namespace, config.name, endpoint.url)
+    url = serve(board, host, port)
+    announce(work, url, config.revision)
+    LOGGER.info("revision %s of %s/%s answers at %s", config.revision, config.namespace, config.name, url)
 
 
 def _run(config: RevisionConfig, board: Board, process: "subprocess.Popen[bytes] | None", work: Path) -> int:

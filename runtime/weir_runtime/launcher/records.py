@@ -1,6 +1,5 @@
 """What a launcher was told and what became of it: `<work_directory>/start.json`, written before anything is done."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -8,6 +7,7 @@ from pydantic import ValidationError
 
 from weir_api.base import Model
 from weir_api.launchers import StartRequest
+from weir_runtime.files import write_atomically
 
 
 class StartRecord(Model):
@@ -46,18 +46,3 @@ class StartRecords:
     def write(self, record: StartRecord) -> None:
         """Stores the record so that it is there, whole, even after power is lost; raises OSError."""
         write_atomically(self._path, record.model_dump_json(by_alias=True))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replaces the file in one step, synced; raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -17,7 +17,7 @@ from pydantic import Field
 from weir_api.base import Model
 from weir_api.services import ServiceConfig
 
-from . import endpoints
+from . import endpoints, starts
 from .billing_answers import Answers
 from .billing_followers import Follower
 from .billing_routes import Changes, Routes
@@ -42,11 +42,11 @@ def main(arguments: Sequence[str]) -> int:
     """Serves until it is told to end; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-5s queries %(message)s")
     try:
-        config, settings = endpoints.configuration(arguments, Settings)
-        client = endpoints.properties(settings.authentication)
+        config, settings = starts.configuration(arguments, Settings)
+        client = starts.properties(settings.authentication)
         _run(config, settings, client)
-    except (endpoints.ConfigurationError, OSError) as error:
-        return endpoints.failed(error)
+    except (starts.ConfigurationError, OSError) as error:
+        return starts.failed(error)
     return 0
 
 

@@ -8,13 +8,11 @@ holds up none but its own.
 import asyncio
 import contextlib
 import logging
-import os
 import random
 import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -24,7 +22,7 @@ from yarl import URL
 from weir_api.base import Model
 from weir_api.services import ServiceConfig
 
-from . import deliveries
+from . import deliveries, starts
 from .addresses import Forbidden, Guard, GuardedResolver
 from .deliveries import Answer, Delivery, Place
 from .dispatcher_endpoint import DispatcherMetrics, serving
@@ -191,15 +189,12 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-async def dispatch(config: ServiceConfig) -> None:
-    """Runs the service until SIGTERM or SIGINT."""
-    settings = Settings.model_validate_json(config.settings)
-    secrets = Secrets(Path(os.environ["WEIR_SECRETS_DIR"]) if "WEIR_SECRETS_DIR" in os.environ else None)
-    properties = secrets.read(settings.authentication.split(":")[1]) if settings.authentication is not None else {}
+async def dispatch(config: ServiceConfig, settings: Settings, properties: Mapping[str, str]) -> None:
+    """Runs the service until SIGTERM or SIGINT; `properties`: of Kafka's clients."""
     servers = settings.bootstrap_servers or config.bootstrap_servers
     group = f"weir-{config.namespace}-{config.name}.dispatcher"
     streams, metrics = Streams(servers, settings.topic, group, properties), DispatcherMetrics()
-    dispatcher = Dispatcher(config, settings, streams, secrets, metrics)
+    dispatcher = Dispatcher(config, settings, streams, Secrets.of_environment(), metrics)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, dispatcher.stop)
@@ -211,10 +206,13 @@ async def dispatch(config: ServiceConfig) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Exit code 0 after a signal."""
+    """Exit code 0 after a signal, 2 when it cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    config = ServiceConfig.model_validate_json(Path(arguments[0]).read_text())
-    asyncio.run(dispatch(config))
+    try:
+        config, settings = starts.configuration(arguments, Settings)
+        asyncio.run(dispatch(config, settings, starts.properties(settings.authentication)))
+    except (starts.ConfigurationError, OSError) as error:
+        return starts.failed(error)
     return 0
 
 

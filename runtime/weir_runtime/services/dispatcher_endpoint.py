@@ -1,18 +1,15 @@
 """What a dispatcher answers: whether it lives, whether it can work, and its metrics."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import psutil
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from weir_api.launchers import Endpoint
 from weir_api.services import ServiceConfig
 
 from .dispatcher_streams import Streams
+from .starts import announced
 
 _DESTINATION = ("rule", "destination")
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -68,22 +65,7 @@ async def serving(config: ServiceConfig, metrics: DispatcherMetrics, streams: St
     try:
         site = web.TCPSite(runner, config.host, config.port)
         await site.start()
-        _write_endpoint(config, runner.addresses[0][1])
+        announced(config, runner.addresses[0][1])
         yield
     finally:
         await runner.cleanup()
-
-
-def _write_endpoint(config: ServiceConfig, port: int) -> None:
-    host = "127.0.0.1" if config.host in ("", "0.0.0.0", "::") else config.host
-    endpoint = Endpoint(
-        url=f"http://{host}:{port}",
-        pid=os.getpid(),
-        started_at=psutil.Process().create_time(),
-        revision=config.service.name,
-    )
-    directory = Path(config.work_directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    written = directory / "endpoint.json.new"
-    written.write_text(endpoint.model_dump_json(by_alias=True))
-    written.replace(directory / "endpoint.json")

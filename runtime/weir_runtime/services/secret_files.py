@@ -1,5 +1,6 @@
 """Secrets as files, `<directory>/<name>/<key>`, read when they are needed: a secret that is changed is used at once."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,12 @@ class Secrets:
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
+
+    @classmethod
+    def of_environment(cls) -> "Secrets":
+        """Those that WEIR_SECRETS_DIR leads to, or none."""
+        directory = os.environ.get("WEIR_SECRETS_DIR")
+        return cls(Path(directory) if directory else None)
 
     def read(self, name: str) -> Mapping[str, str]:
         """Key -> value, without the line break at the end. Raises SecretError."""
