@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field
 
 from .base import DNS_LABEL, Duration, Expression, Model, PositiveDuration, TopicName, rule, rules
-from .blocks import Delivery, FieldName, Resources, Runtime, Source, Spec, StatePolicy, side_topics
+from .blocks import FieldName, OwnDelivery, Resources, Runtime, Source, Spec, StatePolicy, Suspended, side_topics
 from .columns import INTEGER_TYPES, base_name, type_problem
 from .errors import FieldError, join, suggestion
 
@@ -123,13 +123,9 @@ class BillingViewSpec(Spec):
     totals: Totals = Totals()
     invoices: Invoices | None = Field(default=None, description="Final lines; default: none are written")
     query: Query = Query()
-    delivery: Delivery = Field(
-        default="exactlyOnce", description="exactlyOnce (readers: read_committed) or atLeastOnce"
-    )
+    delivery: OwnDelivery = "exactlyOnce"
     state: StatePolicy = StatePolicy()
-    suspended: bool = Field(
-        default=False, description="Stop with a savepoint and keep everything; false resumes from it"
-    )
+    suspended: Suspended = False
     runtime: Runtime = Runtime()
 
     def totals_topic(self, name: str) -> str:

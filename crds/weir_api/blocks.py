@@ -59,17 +59,18 @@ def side_topics(name: str) -> tuple[str, str]:
     return f"{name}.dead-letters", f"{name}.late"
 
 
-class Source(Model):
-    """A Kafka stream and how its records are read."""
+StartFrom = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
+    ),
+]
+ONE_OF_TOPICS = rule("has(self.topic) != has(self.topicPattern)", "needs exactly one of topic and topicPattern")
 
-    model_config = rules(
-        rule("has(self.topic) != has(self.topicPattern)", "needs exactly one of topic and topicPattern"),
-        rule(
-            "!has(self.timestamp.field) || self.timestamp.field in self.fields",
-            "is not one of the source's fields",
-            "timestamp.field",
-        ),
-    )
+
+class Topics(Model):
+    """Where a Kafka stream is."""
 
     topic: TopicName | None = Field(default=None, description="The topic to read; this or topicPattern")
     topic_pattern: str | None = Field(
@@ -79,6 +80,20 @@ class Source(Model):
         default=None, min_length=1, max_length=1024, description="Kafka's address; default: the operator's"
     )
     authentication: Authentication | None = None
+
+
+class Source(Topics):
+    """A Kafka stream and how its records are read."""
+
+    model_config = rules(
+        ONE_OF_TOPICS,
+        rule(
+            "!has(self.timestamp.field) || self.timestamp.field in self.fields",
+            "is not one of the source's fields",
+            "timestamp.field",
+        ),
+    )
+
     format: Literal["json", "csv", "avro"] = Field(default="json", description="How a record's value is read")
     fields: dict[FieldName, ColumnType] = Field(
         min_length=1, max_length=256, description="Field name: Flink SQL type; nested types allowed"
@@ -87,11 +102,7 @@ class Source(Model):
         default=None, description="Only records for which this SQL condition holds are used; default: all"
     )
     timestamp: Timestamp = Timestamp()
-    start_from: str = Field(
-        default="earliest",
-        max_length=64,
-        description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
-    )
+    start_from: StartFrom = "earliest"
 
     def problems(self, path: str, name: str) -> Iterator[FieldError]:
         """What is wrong across the fields of this source, which stands at `path`, of the resource `name`."""
@@ -158,6 +169,9 @@ class Sink(Model):
 
 
 Delivery = Literal["exactlyOnce", "atLeastOnce"]
+OwnDelivery = Annotated[Delivery, Field(description="exactlyOnce (readers: read_committed) or atLeastOnce")]
+"""Of a resource with a job of its own, as is what follows."""
+Suspended = Annotated[bool, Field(description="Stop with a savepoint and keep everything; false resumes from it")]
 
 
 class StatePolicy(Model):

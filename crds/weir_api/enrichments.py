@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, WithJsonSchema
 
 from .base import Model, PositiveDuration, rule, rules
-from .blocks import Delivery, FieldName, Runtime, Sink, Source, Spec, StatePolicy
+from .blocks import FieldName, OwnDelivery, Runtime, Sink, Source, Spec, StatePolicy, Suspended
 from .errors import FieldError, join, suggestion
 from .sides import Enrichment
 
@@ -87,13 +87,9 @@ class EnrichmentPipelineSpec(Spec):
         "of such; default: all source fields, selected fields and flags, flat",
     )
     sink: Sink
-    delivery: Delivery = Field(
-        default="exactlyOnce", description="exactlyOnce (readers: read_committed) or atLeastOnce"
-    )
+    delivery: OwnDelivery = "exactlyOnce"
     state: StatePolicy = StatePolicy()
-    suspended: bool = Field(
-        default=False, description="Stop with a savepoint and keep everything; false resumes from it"
-    )
+    suspended: Suspended = False
     runtime: Runtime = Runtime()
 
     def problems(self, name: str) -> Iterator[FieldError]:

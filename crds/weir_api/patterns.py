@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Expression, Model, PositiveDuration, rule, rules
-from .blocks import Delivery, FieldName, Runtime, Sink, Source, Spec, StatePolicy
+from .blocks import FieldName, OwnDelivery, Runtime, Sink, Source, Spec, StatePolicy, Suspended
 from .errors import FieldError, join, suggestion
 
 Contiguity = Literal["followedBy", "followedByAny", "next"]
@@ -108,13 +108,9 @@ class PatternSpec(Spec):
         description="all: overlapping matches all count; skipPastLast: the next one starts after this one's last event",
     )
     sink: Sink
-    delivery: Delivery = Field(
-        default="exactlyOnce", description="exactlyOnce (readers: read_committed) or atLeastOnce"
-    )
+    delivery: OwnDelivery = "exactlyOnce"
     state: StatePolicy = StatePolicy()
-    suspended: bool = Field(
-        default=False, description="Stop with a savepoint and keep everything; false resumes from it"
-    )
+    suspended: Suspended = False
     runtime: Runtime = Runtime()
 
     @property

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from . import field_paths
 from .base import Model, PositiveDuration, TopicName, rule, rules
-from .blocks import Authentication, Delivery, Runtime, SecretReference, Source, Spec
+from .blocks import ONE_OF_TOPICS, Delivery, Runtime, SecretReference, Source, Spec, StartFrom, Topics
 from .durations import milliseconds
 from .errors import FieldError, join
 
@@ -28,27 +28,13 @@ MAX_PLACEHOLDERS = 4
 _ANY_ROUTER = "router-events-00000000"  # a pattern that reads what one router writes reads what all do
 
 
-class RoutedSource(Model):
+class RoutedSource(Topics):
     """The Kafka stream whose events are routed. Rules of a namespace with the same source share one router."""
 
-    model_config = rules(
-        rule("has(self.topic) != has(self.topicPattern)", "needs exactly one of topic and topicPattern")
-    )
+    model_config = rules(ONE_OF_TOPICS)
 
-    topic: TopicName | None = Field(default=None, description="The topic to read; this or topicPattern")
-    topic_pattern: str | None = Field(
-        default=None, min_length=1, max_length=1024, description="A regular expression for the topics to read"
-    )
-    bootstrap_servers: str | None = Field(
-        default=None, min_length=1, max_length=1024, description="Kafka's address; default: the operator's"
-    )
-    authentication: Authentication | None = None
     type_field: FieldPath = Field(default="type", description="Where an event's type stands in it")
-    start_from: str = Field(
-        default="earliest",
-        max_length=64,
-        description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
-    )
+    start_from: StartFrom = "earliest"
 
     @property
     def stream(self) -> Source:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from .base import DNS_LABEL, Model, TopicName
-from .blocks import Runtime, Spec, StatePolicy
+from .blocks import Runtime, Spec, StatePolicy, Suspended
 from .errors import FieldError, join
 from .services import Service
 
@@ -129,9 +129,7 @@ class StreamJobSpec(Spec):
     runtime: Runtime = Runtime()
     state: StatePolicy = StatePolicy()
     services: tuple[Service, ...] = Field(default=(), max_length=16, description="Programs of Weir beside the job")
-    suspended: bool = Field(
-        default=False, description="Stop with a savepoint and keep everything; false resumes from it"
-    )
+    suspended: Suspended = False
 
     def problems(self, name: str) -> Iterator[FieldError]:  # noqa: ARG002 - others need it
         """What is wrong across fields."""
