@@ -29,7 +29,7 @@ class UnreadableTypeError(ValueError):
 class Reading:
     """SQL over a field's text. `value`: of a text that fits, NULL for NULL; `fits`: TRUE for a text that is NULL.
 
-    `usual` is a cheap way to read what is usually there: a condition and, where it is TRUE, the value.
+    `usual` is a cheap way to read what is usually there: a condition and, where it is TRUE, the strict value.
     `plain` is a regular expression (Java's) for texts that surely fit, None when the type has none; `bare`: whether
     JSON may write such a text without quotes.
     """
@@ -81,8 +81,9 @@ def _integer(shape: Shape, field: str) -> Reading:
     written_out = f"{field} NOT LIKE '%.%' AND {field} NOT LIKE '%E%' AND {field} NOT LIKE '%e%'"
     value = f"CASE WHEN {written_out} THEN {direct} ELSE {from_wide} END"
     digits = {"BIGINT": 18, "INT": 9, "SMALLINT": 4, "TINYINT": 2}[shape.name]
-    # A number in its shortest form: what is written back is what was read.
-    usual = (f"CAST({direct} AS STRING) = {field}", direct)
+    # What the cast takes and JSON's numbers do not have is out: then it knows a number, and NULL is none.
+    signs = "".join(f" AND {field} NOT LIKE '{pattern}'" for pattern in ("+%", "% %"))
+    usual = (f"{written_out}{signs}", direct)
     return Reading(value, _number(field, f"({value}) IS NOT NULL"), f"-?[0-9]{{1,{digits}}}", bare=True, usual=usual)
 
 

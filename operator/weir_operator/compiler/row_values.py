@@ -17,7 +17,9 @@ class RowValues:
     timed: bool
 
     def query(self, texts: str, *further: str) -> str:
-        """The values under the fields' names; `weir_text_<n>` tells what is NULL from what could not be read.
+        """The values under the fields' names, texts under `weir_text_<n>`; `weir_missing_<n>`: whether there is none.
+
+        `readable` asks for the last and not for the text: every operator copies each text that it looks at.
 
         `further` columns are passed on, as are `weir_time` and the place.
         """
@@ -30,6 +32,7 @@ class RowValues:
                 # One column that is kept from being copied keeps all: `readable` and the result both use it.
                 strict, walled = (strict if walled else once(strict)), True
                 columns.append(f"{identifier(field.name)} AS {_text(number)}")
+                columns.append(f"{identifier(field.name)} IS NULL AS {_missing(number)}")
             columns.append(f"{strict} AS {identifier(field.name)}")
         listed = ",\n    ".join([*columns, "weir_time", PLACE, *further])
         return f"SELECT {listed}\n  FROM {texts}"
@@ -49,9 +52,13 @@ class RowValues:
             if field.required:
                 conditions.append(value)
             elif reading(field.shape, "x").fits != "TRUE":
-                conditions.append(f"({value} OR {_text(number)} IS NULL)")
+                conditions.append(f"({value} OR {_missing(number)})")
         return "\n  AND ".join(conditions) or "TRUE"
 
 
 def _text(number: int) -> str:
     return f"weir_text_{number}"
+
+
+def _missing(number: int) -> str:
+    return f"weir_missing_{number}"
