@@ -7,6 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
+from weir_api.launchers import Endpoint
+
 from . import processes
 from .processes import ProcessRecord
 from .store import utc_now
@@ -35,6 +39,14 @@ class Keeper:
         adopted = known.model_copy(update={"pid": found.pid, "created": found.create_time()})
         processes.write_record(work / _RECORD, adopted)
         return adopted
+
+    def url(self, work: Path, record: ProcessRecord) -> str | None:
+        """Where it says that it answers; None while what it says is another process's."""
+        try:
+            endpoint = Endpoint.model_validate_json((work / "endpoint.json").read_bytes())
+        except (OSError, ValidationError):
+            return None
+        return endpoint.url if endpoint.pid == record.pid else None
 
     def alive(self, work: Path, record: ProcessRecord) -> bool:
         """Whether anything of it runs. What it leaves behind when it dies is nobody's any more and goes too."""

@@ -10,7 +10,7 @@ from shutil import rmtree
 
 from pydantic import ValidationError
 
-from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig
+from weir_api.launchers import RevisionAnswer, RevisionConfig
 
 from . import jobs, metrics, processes, snapshots
 from .actions import (
@@ -137,8 +137,8 @@ class LocalFleet:
         )
 
     def _answer(self, work: Path, record: ProcessRecord) -> RevisionAnswer | None:
-        endpoint = _endpoint(work, record)
-        answer = self._launchers.revision(endpoint.url) if endpoint else None
+        url = self._keeper.url(work, record)
+        answer = self._launchers.revision(url) if url else None
         return answer if answer is not None and answer.revision == work.name else None
 
     def _job(self, work: Path, answer: RevisionAnswer, watch: Watch) -> JobObservation | None:
@@ -203,10 +203,10 @@ class LocalFleet:
     def _url(self, key: Key, revision: str) -> str:
         work = self.directories.work(key, revision)
         record = processes.read_record(work / "process.json")
-        endpoint = _endpoint(work, record) if record is not None else None
-        if endpoint is None:
+        url = self._keeper.url(work, record) if record is not None else None
+        if url is None:
             raise FleetError(f"the launcher of revision {revision} does not answer yet")
-        return endpoint.url
+        return url
 
     def _flink_url(self, key: Key, revision: str) -> str:
         answer = self._launchers.revision(self._url(key, revision))
@@ -217,15 +217,6 @@ class LocalFleet:
 
 def _command(work: Path) -> list[str]:
     return [sys.executable, "-m", "weir_runtime.launcher", str((work / "config.json").absolute())]
-
-
-def _endpoint(work: Path, record: ProcessRecord) -> Endpoint | None:
-    """Where the launcher answers; None while what is there is another process's."""
-    try:
-        endpoint = Endpoint.model_validate_json((work / "endpoint.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return endpoint if endpoint.pid == record.pid else None
 
 
 def _tables(work: Path) -> dict[str, metrics.Role]:

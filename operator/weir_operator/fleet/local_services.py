@@ -13,13 +13,11 @@ import httpx
 from pydantic import ValidationError
 
 from weir_api import services
-from weir_api.launchers import Endpoint
 from weir_api.services import Service, ServiceConfig
 
 from .directories import Directories
 from .keepers import Keeper
 from .observations import ServiceObservation
-from .processes import ProcessRecord
 from .store import Key, utc_now, write_atomically
 
 _CONFIG: Final = "config.json"
@@ -28,6 +26,7 @@ Overrides = Mapping[str, Mapping[str, object]]
 """Settings by program, over those that services are asked for with."""
 NOTHING: Final[Overrides] = {}
 _TIMEOUT: Final = httpx.Timeout(2.0, connect=0.5)
+_FRESH: Final = 0.5  # seconds for which an answer counts
 _LONGEST_PAUSE: Final = 60
 """Seconds between two starts of a service that ends again and again; twice as long each time up to here."""
 
@@ -45,6 +44,7 @@ class LocalServices:
         self._directories, self._bootstrap_servers, self._overrides = directories, bootstrap_servers, overrides
         self._keeper = Keeper(_command, environment)
         self._http = httpx.Client(timeout=_TIMEOUT, trust_env=False)
+        self._told: dict[str, tuple[str, float]] = {}
 
     def close(self) -> None:
         """Give back connections; processes go on."""
@@ -125,10 +125,18 @@ class LocalServices:
         record = self._keeper.record(work)
         if record is None or not self._keeper.alive(work, record):
             return False, None, f"it is not running; see {work / 'log'}"
-        url = _url(work, record)
+        url = self._keeper.url(work, record)
         return True, url, self._not_ready(url) if url is not None else "it is starting"
 
     def _not_ready(self, url: str) -> str:
+        """What it last said, at most `_FRESH` old: a rollover looks many times a second."""
+        now = time.monotonic()
+        self._told = {known: told for known, told in self._told.items() if now - told[1] <= _FRESH}
+        if url not in self._told:
+            self._told[url] = self._ask(url), time.monotonic()
+        return self._told[url][0]
+
+    def _ask(self, url: str) -> str:
         try:
             answer = self._http.get(f"{url}/readyz")
         except httpx.HTTPError as error:
@@ -151,11 +159,3 @@ def _command(work: Path) -> list[str]:
     config = work / _CONFIG
     program = ServiceConfig.model_validate_json(config.read_bytes()).service.program
     return [sys.executable, "-m", f"weir_runtime.services.{program}", str(config.absolute())]
-
-
-def _url(work: Path, record: ProcessRecord) -> str | None:
-    try:
-        endpoint = Endpoint.model_validate_json((work / "endpoint.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    return endpoint.url if endpoint.pid == record.pid else None
