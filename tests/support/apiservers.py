@@ -135,6 +135,9 @@ class Emulator(kmock.KubernetesEmulator):
     def _patched(self, request: kmock.Request) -> Object:
         if request.headers.get("Content-Type") == APPLY and re.search("[\x7f-\x84\x86-\x9f]", request.text or ""):
             raise _BadRequest(message="error converting YAML to JSON: yaml: control characters are not allowed")
+        owners = request.data.get("metadata", {}).get("ownerReferences", [])
+        if sum(owner.get("controller", False) for owner in owners) > 1:
+            raise _Invalid(message="metadata.ownerReferences: Only one reference can have Controller set to true")
         try:
             before = self.at(request)
         except kmock.KubernetesObjectNotFoundError:
@@ -223,6 +226,11 @@ class _Conflict(kmock.KubernetesError):
 class _BadRequest(kmock.KubernetesError):
     def __init__(self, message: str) -> None:
         super().__init__(status=400, reason="BadRequest", message=message)
+
+
+class _Invalid(kmock.KubernetesError):
+    def __init__(self, message: str) -> None:
+        super().__init__(status=422, reason="Invalid", message=message)
 
 
 def _about(request: kmock.Request) -> bool:

@@ -96,14 +96,15 @@ class ClusterObjects:
             raise DeletingError(f"{key} is being deleted; apply it again when it is gone")
         if before is not None and _as_wanted(before, spec, annotations or {}, labels or {}, owners):
             return before, "unchanged"
-        controllers = [{**one.model_dump(mode="json", by_alias=True), "controller": True} for one in owners]
+        # An object has one controller at most: what is shared has none.
+        marks = {"controller": len(owners) == 1, "blockOwnerDeletion": True}
         metadata: JsonObject = {
             "name": key.name,
             "namespace": key.namespace,
             "labels": labels or {},
             "annotations": annotations or {},
             "finalizers": [FINALIZER],
-            "ownerReferences": [{**one, "blockOwnerDeletion": True} for one in controllers],
+            "ownerReferences": [{**one.model_dump(mode="json", by_alias=True), **marks} for one in owners],
         }
         kind = OWN[key.kind]
         document: JsonObject = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, "spec": spec}

@@ -142,6 +142,18 @@ def test_applying_something_else_changes_it(
     assert shop.raw(JOB)["spec"] == spec
 
 
+def test_what_is_shared_has_many_owners_and_no_controller(shop: Shop) -> None:
+    keys = [Key(kind="Pattern", name=name, namespace=PATTERN.namespace) for name in ("one", "two")]
+    for key in keys:
+        shop.make(key)
+    one, two = (OwnerReference(kind=key.kind, name=key.name, uid=shop.get(key).metadata.uid) for key in keys)
+    shop.objects.apply(JOB, SPEC, owners=(one,))
+    assert [owner["controller"] for owner in shop.raw(JOB)["metadata"]["ownerReferences"]] == [True]
+    found, _ = shop.objects.apply(JOB, SPEC, owners=(one, two))
+    assert found.metadata.owner_references == (one, two)
+    assert not any(owner["controller"] for owner in shop.raw(JOB)["metadata"]["ownerReferences"])
+
+
 def test_every_character_of_a_spec_arrives(shop: Shop) -> None:
     text = "".join(map(chr, (*range(0x20, 0x100), 0x2028, 0xFEFF, 0xFFFD, 0x1F600))) + "\n\t\\x7f"
     spec: Spec = {**SPEC, "program": {"tables": [text], "inserts": []}}
