@@ -10,6 +10,7 @@ from .blocks import FieldName, OwnDelivery, Runtime, Source, Spec, StatePolicy, 
 from .enrichment_streams import EnrichmentSink, EnrichmentSource
 from .errors import FieldError, join, suggestion
 from .sides import Enrichment
+from .views import SeriesTimes, View, label_problem
 
 # An object of any depth: its leaves are expressions. A structural schema has no recursion, so it is left open there.
 Output = Annotated[
@@ -73,6 +74,16 @@ class EnrichmentPipelineSpec(Spec):
             "each enrichment needs a name of its own",
             "enrichments",
         ),
+        rule(
+            "self.views.all(view, self.views.exists_one(other, other.name == view.name))",
+            "each view needs a name of its own",
+            "views",
+        ),
+        rule(
+            "self.views.size() == 0 || has(self.source.prometheusRemoteWrite)",
+            "are of series: they need source.prometheusRemoteWrite",
+            "views",
+        ),
     )
 
     source: EnrichmentSource
@@ -89,11 +100,22 @@ class EnrichmentPipelineSpec(Spec):
         description="Output field: SQL expression over source fields, `<enrichment>.<field>` and flags, or an object "
         "of such; default: all source fields, selected fields and flags, flat",
     )
+    views: tuple[View, ...] = Field(
+        default=(),
+        max_length=32,
+        description="Of series: what leaves of them; those that no view names leave unchanged",
+    )
+    series: SeriesTimes = SeriesTimes()
     sink: EnrichmentSink
     delivery: OwnDelivery = "exactlyOnce"
     state: StatePolicy = StatePolicy()
     suspended: Suspended = False
     runtime: Runtime = Runtime()
+
+    @property
+    def writes_series(self) -> bool:
+        """Whether it writes records of samples, and not events with `output`."""
+        return bool(self.views) or self.sink.prometheus_remote_write is not None
 
     def over_kafka(self, name: str) -> Self:
         """The same with the topics that remote write goes through, as the job of this name reads and writes them."""
@@ -103,11 +125,13 @@ class EnrichmentPipelineSpec(Spec):
         """What is wrong across fields."""
         wrong = [*self.source.problems("source", name), *self.sink.problems("sink", self.source.over_kafka(name), name)]
         yield from wrong
+        if self.writes_series:
+            yield from self._series_problems()
         # What a stream lacks would be told once more by all who use it.
         if self.source.prometheus_remote_write is None or not wrong:
-            yield from self.over_kafka(name)._problems_between(name)
+            yield from self.over_kafka(name)._problems_between(name, flat=not self.writes_series)
 
-    def _problems_between(self, name: str) -> Iterator[FieldError]:
+    def _problems_between(self, name: str, *, flat: bool) -> Iterator[FieldError]:
         """What is wrong between fields of the pipeline of this name, whose streams are Kafka's."""
         if self.deduplicate is not None:
             yield from self._fields_problems("deduplicate.by", self.deduplicate.by)
@@ -123,7 +147,34 @@ class EnrichmentPipelineSpec(Spec):
             yield from side.problems(path, name, self.source)
             if side.source is not None and self.sink.bootstrap_servers in {None, side.source.bootstrap_servers}:
                 yield from self._loop_problems(f"{path}.{side.source_path}", side.source)
-        yield from self._flat_problems() if self.output is None else _output_problems("output", self.output)
+        if self.output is not None:
+            yield from _output_problems("output", self.output)
+        elif flat:
+            yield from self._flat_problems()
+
+    def _series_problems(self) -> Iterator[FieldError]:
+        """What is wrong with a pipeline whose results are series."""
+        if self.source.prometheus_remote_write is None:
+            path = "views" if self.views else "sink.prometheusRemoteWrite"
+            yield FieldError(path=path, message="needs source.prometheusRemoteWrite: only series can be sent on")
+        given = {"output": self.output is not None, "keyBy": bool(self.key_by), "flags": self.flags != Flags()}
+        for field in (name for name, there in given.items() if there):
+            yield FieldError(path=field, message="is not for series: what is written of them is known")
+        yield from self.series.problems("series")
+        for index, view in enumerate(self.views):
+            path = join("views", index)
+            if view.name in [other.name for other in self.views[:index]]:
+                yield FieldError(path=f"{path}.name", message=f"'{view.name}' is already the name of another view")
+            yield from view.problems(path)
+        owners: dict[str, str] = {}
+        for index, side in enumerate(self.enrichments):
+            for position, field in enumerate(side.select):
+                message = label_problem(field)
+                if field in owners:
+                    message = f"'{field}' is selected from '{owners[field]}' too: a series has one label of a name"
+                owners.setdefault(field, side.name)
+                if message is not None:
+                    yield FieldError(path=join("enrichments", index, "select", position), message=message)
 
     def _fields_problems(self, path: str, fields: tuple[str, ...]) -> Iterator[FieldError]:
         for index, name in enumerate(fields):
