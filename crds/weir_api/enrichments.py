@@ -1,12 +1,13 @@
 """EnrichmentPipeline: one stream made richer by others, as of each event's time."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, WithJsonSchema
 
 from .base import Model, PositiveDuration, rule, rules
-from .blocks import FieldName, OwnDelivery, Runtime, Sink, Source, Spec, StatePolicy, Suspended
+from .blocks import FieldName, OwnDelivery, Runtime, Source, Spec, StatePolicy, Suspended
+from .enrichment_streams import EnrichmentSink, EnrichmentSource
 from .errors import FieldError, join, suggestion
 from .sides import Enrichment
 
@@ -56,12 +57,14 @@ class EnrichmentPipelineSpec(Spec):
 
     model_config = rules(
         rule(
-            "!has(self.deduplicate) || self.deduplicate.by.all(key, key in self.source.fields)",
+            "!has(self.deduplicate) || has(self.source.prometheusRemoteWrite)"
+            " || self.deduplicate.by.all(key, key in self.source.fields)",
             "each must be one of the source's fields",
             "deduplicate",
         ),
         rule(
-            "has(self.sink.bootstrapServers) || !has(self.source.topic) || self.sink.topic != self.source.topic",
+            "has(self.sink.bootstrapServers) || !has(self.source.topic) || !has(self.sink.topic)"
+            " || self.sink.topic != self.source.topic",
             "is what the source reads: an endless loop",
             "sink.topic",
         ),
@@ -72,7 +75,7 @@ class EnrichmentPipelineSpec(Spec):
         ),
     )
 
-    source: Source
+    source: EnrichmentSource
     deduplicate: Deduplication | None = Field(default=None, description="Leaves out events that were sent again")
     enrichments: tuple[Enrichment, ...] = Field(
         default=(), max_length=16, description="The sides, in the order in which they are joined"
@@ -86,16 +89,26 @@ class EnrichmentPipelineSpec(Spec):
         description="Output field: SQL expression over source fields, `<enrichment>.<field>` and flags, or an object "
         "of such; default: all source fields, selected fields and flags, flat",
     )
-    sink: Sink
+    sink: EnrichmentSink
     delivery: OwnDelivery = "exactlyOnce"
     state: StatePolicy = StatePolicy()
     suspended: Suspended = False
     runtime: Runtime = Runtime()
 
+    def over_kafka(self, name: str) -> Self:
+        """The same with the topics that remote write goes through, as the job of this name reads and writes them."""
+        return self.model_copy(update={"source": self.source.over_kafka(name), "sink": self.sink.over_kafka(name)})
+
     def problems(self, name: str) -> Iterator[FieldError]:
         """What is wrong across fields."""
-        yield from self.source.problems("source", name)
-        yield from self.sink.problems("sink", self.source, name)
+        wrong = [*self.source.problems("source", name), *self.sink.problems("sink", self.source.over_kafka(name), name)]
+        yield from wrong
+        # What a stream lacks would be told once more by all who use it.
+        if self.source.prometheus_remote_write is None or not wrong:
+            yield from self.over_kafka(name)._problems_between(name)
+
+    def _problems_between(self, name: str) -> Iterator[FieldError]:
+        """What is wrong between fields of the pipeline of this name, whose streams are Kafka's."""
         if self.deduplicate is not None:
             yield from self._fields_problems("deduplicate.by", self.deduplicate.by)
         if self.flags.first_occurrence is not None:
@@ -122,7 +135,7 @@ class EnrichmentPipelineSpec(Spec):
                 yield FieldError(path=join(path, index), message=f"'{name}' stands here more than once")
 
     def _loop_problems(self, path: str, stream: Source) -> Iterator[FieldError]:
-        if stream.reads(self.sink.topic):
+        if self.sink.topic is not None and stream.reads(self.sink.topic):
             message = f"'{self.sink.topic}' is what this pipeline writes: an endless loop"
             place = "topicPattern" if stream.topic is None else "topic"
             yield FieldError(path=f"{path}.{place}", message=message)

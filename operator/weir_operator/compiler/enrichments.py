@@ -32,7 +32,8 @@ _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
 def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:
     """The job that gives each event its sides and writes it. Pure. Raises SpecError with field paths."""
-    return _Compiler(resource.spec, resource.metadata.namespace, resource.metadata.name).job()
+    spec = resource.spec.over_kafka(resource.metadata.name)
+    return _Compiler(spec, resource.metadata.namespace, resource.metadata.name).job()
 
 
 class _Compiler:
