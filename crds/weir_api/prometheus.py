@@ -106,7 +106,7 @@ class RemoteWriteSource(Login):
             yield FieldError(path=join(path, "path"), message=f"'{self.path}' is the receiver's own")
         if size(self.limits.decompressed) > size(self.limits.in_flight):
             message = "is less than limits.decompressed: the largest request would never be let in"
-            yield FieldError(path=join(path, "limits.inFlight"), message=message)
+            yield FieldError(path=join(path, "limits", "inFlight"), message=message)
 
 
 class RemoteWriteSink(Login):
