@@ -14,6 +14,20 @@ class Request(_message.Message):
     timeseries: _containers.RepeatedCompositeFieldContainer[TimeSeries]
     def __init__(self, symbols: _Optional[_Iterable[str]] = ..., timeseries: _Optional[_Iterable[_Union[TimeSeries, _Mapping]]] = ...) -> None: ...
 
+class SeriesList(_message.Message):
+    __slots__ = ("symbols", "timeseries")
+    SYMBOLS_FIELD_NUMBER: _ClassVar[int]
+    TIMESERIES_FIELD_NUMBER: _ClassVar[int]
+    symbols: _containers.RepeatedScalarFieldContainer[str]
+    timeseries: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, symbols: _Optional[_Iterable[str]] = ..., timeseries: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class Refs(_message.Message):
+    __slots__ = ("labels_refs",)
+    LABELS_REFS_FIELD_NUMBER: _ClassVar[int]
+    labels_refs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, labels_refs: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class TimeSeries(_message.Message):
     __slots__ = ("labels_refs", "samples", "histograms", "exemplars", "metadata", "created_timestamp")
     LABELS_REFS_FIELD_NUMBER: _ClassVar[int]

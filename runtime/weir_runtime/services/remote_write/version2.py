@@ -1,7 +1,14 @@
-"""Remote write 2.0: strings stand once in a request, and series refer to them."""
+"""Remote write 2.0: strings stand once in a request, and series refer to them.
 
+A series as all senders write it has its labels, one sample, and what is known of it, in this order. Such a one is taken
+apart by its bytes: the times of samples and what is known of metrics are the same for many, and read once.
+"""
+
+import struct
 from collections.abc import Sequence
+from typing import Final
 
+import orjson
 from google.protobuf.message import DecodeError
 
 from . import samples
@@ -10,10 +17,14 @@ from .caches import Cache
 from .decodings import Counts, Decoded
 from .families import type_of
 from .series import Bounds, InvalidSeries, Meaning, Series, series
-from .v2_pb2 import Request, TimeSeries
+from .v2_pb2 import Refs, Sample, SeriesList, TimeSeries
 from .version1 import with_exemplars
 
 Key = tuple[str | int, ...]
+_LABELS: Final = 0x0A
+_SAMPLE: Final = 0x12
+_VALUE: Final = 0x09
+_MOST_TIMES: Final = 10_000
 
 
 class Decoder:
@@ -22,6 +33,7 @@ class Decoder:
     def __init__(self, bounds: Bounds, room: int) -> None:
         self._bounds = bounds
         self._cache: Cache[Key, Series] = Cache(room)
+        self._times: dict[bytes, bytes] = {}
 
     @property
     def known(self) -> int:
@@ -30,17 +42,62 @@ class Decoder:
 
     def decode(self, body: bytes) -> Decoded:
         """The request's records. Raises Malformed."""
+        decoded = Decoded()
         try:
-            message = Request.FromString(body)
+            message = SeriesList.FromString(body)
+            symbols, parts = list(message.symbols), list(message.timeseries)
+            if parts and (not symbols or symbols[0]):
+                raise Malformed("the first symbol must be the empty string")
+            self._decode(parts, symbols, decoded)
         except DecodeError as error:
             raise Malformed(f"the body is no Request of remote write 2.0: {error}") from error
-        symbols = list(message.symbols)
-        if message.timeseries and (not symbols or symbols[0]):
-            raise Malformed("the first symbol must be the empty string")
-        decoded = Decoded()
-        for one in message.timeseries:
-            self._one(one, symbols, decoded)
         return decoded
+
+    def _decode(self, parts: list[bytes], symbols: list[str], decoded: Decoded) -> None:
+        # This loop runs for every sample: nothing is called that need not be.
+        find, times, unpack, dumps = self._cache.young.get, self._times, struct.Struct("<d").unpack_from, orjson.dumps
+        refs_of, symbol, add, taken = Refs.FromString, symbols.__getitem__, decoded.records.append, 0
+        metadata: dict[bytes, Key] = {}
+        for part in parts:
+            sample = 2 + part[1] if len(part) > 12 and part[0] == _LABELS and part[1] < 0x80 else 0
+            end = sample + 2 + part[sample + 1] if 0 < sample < len(part) - 10 and part[sample] == _SAMPLE else 0
+            about = metadata.get(part[end:]) or self._metadata(part[end:], symbols, metadata) if end else None
+            if about is not None and end <= len(part):
+                refs = refs_of(part[:sample]).labels_refs[:]
+                try:
+                    known = find((*map(symbol, refs), *about))
+                except IndexError:
+                    known = None
+                at = sample + 11 if part[sample + 2] == _VALUE else sample + 2
+                rest = times.get(part[at:end]) or self._rest(part[at:end]) if at <= end else None
+                text = dumps(unpack(part, sample + 3)[0]) if at > sample + 2 else b"0.0"
+                if known is not None and rest is not None and text != b"null":
+                    add((known, text, rest))
+                    taken += 1
+                    continue
+            self._one(TimeSeries.FromString(part), symbols, decoded)
+        decoded.counts.samples += taken
+
+    def _rest(self, part: bytes) -> bytes | None:
+        """What follows the value of a sample of these times; None when these bytes are more or less than them."""
+        message = Sample.FromString(part) if part[:1] == b"\x10" else Sample()
+        if message.value or message.SerializeToString() != part:
+            return None
+        if len(self._times) >= _MOST_TIMES:
+            self._times.clear()
+        made = self._times[part] = samples.rest(message.timestamp, message.start_timestamp)
+        return made
+
+    def _metadata(self, part: bytes, symbols: Sequence[str], known: dict[bytes, Key]) -> Key | None:
+        """The end of a series' key; None when these bytes are more than metadata."""
+        message = TimeSeries.FromString(part)
+        if TimeSeries(metadata=message.metadata).SerializeToString() != part and part:
+            return None
+        try:
+            made = known[part] = _about(message, symbols)
+        except IndexError:
+            return None
+        return made
 
     def _one(self, one: TimeSeries, symbols: Sequence[str], decoded: Decoded) -> None:
         try:
@@ -64,9 +121,7 @@ class Decoder:
         """Raises InvalidSeries."""
         about = one.metadata
         try:
-            key: Key = (
-                *[symbols[ref] for ref in one.labels_refs], symbols[about.help_ref], symbols[about.unit_ref], about.type
-            )  # fmt: skip
+            key: Key = (*[symbols[ref] for ref in one.labels_refs], *_about(one, symbols))
         except IndexError:
             raise InvalidSeries(f"it refers to a symbol that is not there: there are {len(symbols)}") from None
         found = self._cache.young.get(key) or self._cache.find(key, 1000)
@@ -76,6 +131,12 @@ class Decoder:
             found = series(labels, meaning, self._bounds)
             self._cache.put(key, found, 2 * found.size + 60 * len(key) + 300)
         return found
+
+
+def _about(one: TimeSeries, symbols: Sequence[str]) -> Key:
+    """Raises IndexError."""
+    about = one.metadata
+    return symbols[about.help_ref], symbols[about.unit_ref], about.type
 
 
 def _told(one: TimeSeries, symbols: Sequence[str]) -> list[tuple[bytes, bytes]]:
