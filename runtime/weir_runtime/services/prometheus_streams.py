@@ -47,8 +47,8 @@ class Streams:
                 **common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed", "topic.metadata.refresh.interval.ms": 5_000,
                 # A sender that was killed is a member until then, and nobody sends.
-                "session.timeout.ms": 10_000, "fetch.wait.max.ms": 100, "queued.max.messages.kbytes": 32_768, "statistics.interval.ms": 5_000,
-                "stats_cb": self._on_statistics,
+                "session.timeout.ms": 10_000, "fetch.wait.max.ms": 100, "queued.max.messages.kbytes": 32_768,
+                "statistics.interval.ms": 5_000, "stats_cb": self._on_statistics,
             }
         )  # fmt: skip
         self._producer = Producer({**common, "enable.idempotence": True, "linger.ms": 5})
