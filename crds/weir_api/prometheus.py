@@ -72,9 +72,9 @@ class Limits(Model):
     """What a receiver takes; more is refused with 413, or, what is under way, with 503 until there is room."""
 
     body: Size = Field(default="16Mi", description="A request's body as it comes")
-    decompressed: Size = Field(default="64Mi", description="A request's body without its compression")
+    decompressed: Size = Field(default="32Mi", description="A request's body without its compression")
     in_flight: Size = Field(
-        default="128Mi", description="All requests under way, without compression; further ones are to come again"
+        default="64Mi", description="All requests under way, without compression; further ones are to come again"
     )
     labels: int = Field(default=128, ge=1, le=10_000, description="Labels of one series")
     label_bytes: int = Field(default=16_384, ge=16, le=1_000_000, description="One label's name and value, in UTF-8")
@@ -106,7 +106,7 @@ class RemoteWriteSource(Login):
             yield FieldError(path=join(path, "path"), message=f"'{self.path}' is the receiver's own")
         if size(self.limits.decompressed) > size(self.limits.in_flight):
             message = "is less than limits.decompressed: the largest request would never be let in"
-            yield FieldError(path=join(path, "limits.inFlight"), message=message)
+            yield FieldError(path=join(path, "limits", "inFlight"), message=message)
 
 
 class RemoteWriteSink(Login):

@@ -16,6 +16,7 @@ from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
 from . import enrichment_outputs as outputs
 from . import enrichment_tails as tails
+from . import remote_writes
 from .dead_letters import dead_letter_insert
 from .enrichment_keys import Side, remembered_fields
 from .enrichment_rows import Columns, Stage
@@ -33,8 +34,9 @@ _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
 def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:
     """The job that gives each event its sides and writes it. Pure. Raises SpecError with field paths."""
-    spec = resource.spec.over_kafka(resource.metadata.name)
-    return Compiler(spec, resource.metadata.namespace, resource.metadata.name).job()
+    name = resource.metadata.name
+    job = Compiler(resource.spec.over_kafka(name), resource.metadata.namespace, name).job()
+    return remote_writes.with_services(job, resource.spec, name)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from weir_api.views import View
 
 from . import enrichment_duplicates as duplicates
 from . import enrichment_tails as tails
+from . import remote_writes
 from . import series_gains as gains
 from . import series_latest as latest
 from . import series_views as views
@@ -34,7 +35,8 @@ _IN_ORDER = {"table.exec.async-lookup.output-mode": "ORDERED"}
 def compile_series(resource: EnrichmentPipeline) -> StreamJobSpec:
     """The job that gives each series its labels and views. Pure. Raises SpecError with field paths."""
     name = resource.metadata.name
-    return _Compiler(resource.spec.over_kafka(name), resource.metadata.namespace, name).job()
+    job = _Compiler(resource.spec.over_kafka(name), resource.metadata.namespace, name).job()
+    return remote_writes.with_services(job, resource.spec, name)
 
 
 @dataclass(frozen=True)
