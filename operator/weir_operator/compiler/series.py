@@ -96,7 +96,7 @@ class _Compiler(Compiler):
         if spec.deduplicate is not None:
             stage = stage.then(duplicates.deduplicated(name, spec.deduplicate, stage))
         if summed := views.summed(spec.views):
-            stage = stage.then(gains.gained(name, summed, stage))
+            stage = stage.then(gains.gained(name, summed, spec.series, stage))
         return self._with_sides(stage, source, streams)
 
     def _written(self, source: SourceParts, rows: str) -> Sequence[_Written]:

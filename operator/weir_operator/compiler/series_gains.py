@@ -21,7 +21,7 @@ GAIN = "weir_gain"
 _KEYS = "weir_view, weir_name, weir_series, weir_labels"
 
 
-def gained(name: str, of: Sequence[View], before: Stage) -> Stage:
+def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> Stage:
     """The samples of `before` with what each gained; NULL for those that are no counter's of these views."""
     columns = before.columns.with_(GAIN, "DOUBLE")
     counted, gains, behind = f"{name}_counted", f"{name}_gained", f"{name}_gained_late"
@@ -53,7 +53,8 @@ def gained(name: str, of: Sequence[View], before: Stage) -> Stage:
         ),
         view(behind, f"SELECT {TIME}, {EVENT}, CAST(NULL AS DOUBLE) AS {GAIN} FROM {identifier(before.late)}"),
     )
-    operator = Operator(name="gains", columns=("weir_source", "w0$o0"), type="over-aggregate")
+    columns_of_it = ("weir_source", "w0$o0")
+    operator = Operator(name="gains", columns=columns_of_it, type="over-aggregate", forget_after=times.forget_after)
     return Stage(made, gains, behind, columns, (operator,))
 
 

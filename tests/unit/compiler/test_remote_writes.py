@@ -15,7 +15,6 @@ spec:
     bootstrapServers: kafka:9092
     authentication: {secretRef: {name: kafka}}
     prometheusRemoteWrite: {partitions: 3, bearerToken: {name: in}, limits: {body: 1Mi}}
-  output: {seriesId: seriesId, name: name}
   sink: {prometheusRemoteWrite: {url: "https://mimir/push", basicAuth: {name: out}, shards: 2}}
 """
 
