@@ -1,4 +1,4 @@
-"""The rule of docs/prometheus.md for views of series as a plain program, for samples that are not late."""
+"""The rule of docs/views.md for views of series as a plain program, for samples that are not late."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence

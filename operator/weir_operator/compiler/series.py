@@ -1,4 +1,4 @@
-"""EnrichmentPipeline of Prometheus series -> StreamJob. What it means is written in docs/prometheus.md.
+"""EnrichmentPipeline of Prometheus series -> StreamJob. What it means is written in docs/views.md.
 
 A sample that no view names passes from the source to the sink. The others are enriched as events are; behind that each
 view takes them as they come, adds up what counters gained, or finds the latest values. All ends in one sink.
