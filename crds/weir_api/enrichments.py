@@ -9,6 +9,7 @@ from .base import Model, PositiveDuration, rule, rules
 from .blocks import FieldName, OwnDelivery, Runtime, Source, Spec, StatePolicy, Suspended
 from .enrichment_streams import EnrichmentSink, EnrichmentSource
 from .errors import FieldError, join, suggestion
+from .lookups import HttpLookup
 from .sides import Enrichment
 from .views import SeriesTimes, View, label_problem
 
@@ -168,6 +169,9 @@ class EnrichmentPipelineSpec(Spec):
             yield from view.problems(path)
         owners: dict[str, str] = {}
         for index, side in enumerate(self.enrichments):
+            if isinstance(side.lookup, HttpLookup) and side.lookup.on_error == "deadLetter":
+                path = join("enrichments", index, side.lookup_path)
+                yield FieldError(path=f"{path}.onError", message="must be null for series: they leave without the side")
             for position, field in enumerate(side.select):
                 message = label_problem(field)
                 if field in owners:

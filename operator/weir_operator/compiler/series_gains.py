@@ -13,12 +13,14 @@ from weir_api.views import SeriesTimes, View
 
 from . import series_views as views
 from .enrichment_rows import EVENT, NOW, TIME, Stage, view
-from .expressions import identifier, interval, once, text
+from .expressions import identifier, interval, once
 from .series_labels import Given
 from .series_records import Sample, record
 
 GAIN = "weir_gain"
-_KEYS = "weir_view, weir_name, weir_series, weir_labels"
+# The view is among the labels. A column of its own would be a constant where there is but one view, and no part of the
+# key, and as long a text as the longest name: other views would have other state.
+_KEYS = "weir_name, weir_series, weir_labels"
 
 
 def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> Stage:
@@ -105,7 +107,7 @@ OPERATORS = (
 def _gains(one: View, labels: Given, rows: str) -> str:
     projected = labels.projected(one)
     return (
-        f"SELECT {text(one.name)} AS weir_view, {EVENT}.name AS weir_name, {projected.series} AS weir_series,\n"
+        f"SELECT {EVENT}.name AS weir_name, {projected.series} AS weir_series,\n"
         f"  {projected.json} AS weir_labels, COALESCE({EVENT}.type, 'unknown') AS weir_type,\n"
         f"  {EVENT}.startAt AS weir_start, {GAIN}, {TIME}\n"
         f"FROM {identifier(rows)} WHERE {GAIN} IS NOT NULL AND {views.names_series(one, f'{EVENT}.')}"

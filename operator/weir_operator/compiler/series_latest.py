@@ -33,15 +33,15 @@ def latest(name: str, of: Sequence[View], times: SeriesTimes, labels: Given, row
         "weir_out", "weir_name", "weir_labels", f"CASE weir_view {kind} END",
         "EXTRACT(EPOCH FROM window_end) * 1000 + EXTRACT(MILLISECOND FROM window_end)", {"type": "'gauge'"},
     )  # fmt: skip
-    groups = "window_start, window_end, weir_view, weir_name, weir_out, weir_labels"
+    groups = "window_start, window_end, weir_name, weir_view, weir_out, weir_labels"
     return (
         view(given, each),
         view(
             living,
-            "SELECT window_start, window_end, weir_view, weir_name,\n"
-            f"  {_part(1)} AS weir_text, {_part(2)} AS weir_out, {_part(3)} AS weir_labels, weir_latest\nFROM (\n"
-            "SELECT window_start, window_end, weir_view, weir_name, weir_source, MAX(weir_said) AS weir_latest\n"
-            f"FROM TABLE({hop})\nGROUP BY window_start, window_end, weir_view, weir_name, weir_source)",
+            f"SELECT window_start, window_end, weir_name, {_part(1)} AS weir_text, {_part(2)} AS weir_view,\n"
+            f"  {_part(3)} AS weir_out, {_part(4)} AS weir_labels, weir_latest\nFROM (\n"
+            "SELECT window_start, window_end, weir_name, weir_source, MAX(weir_said) AS weir_latest\n"
+            f"FROM TABLE({hop})\nGROUP BY window_start, window_end, weir_name, weir_source)",
         ),
         view(
             aggregates,
@@ -79,11 +79,11 @@ def _values(one: View, labels: Given, rows: str) -> str:
     value = f"CASE WHEN {EVENT}.stale IS TRUE THEN '' ELSE COALESCE({EVENT}.`value`, '') END"
     at = f"LPAD(CAST({EVENT}.`at` AS STRING), {_TIME_DIGITS}, '0')"
     clean = f"REPLACE({projected.series}, {_MARK}, '')"
-    said = f"CONCAT({at}, {_MARK}, {value}, {_MARK}, {clean}, {_MARK}, {projected.json})"
+    said = f", {_MARK}, ".join([at, value, text(one.name), clean, projected.json])
     adds = one.aggregate in {None, "sum"}
     others = f" AND NOT {views.counts(f'{EVENT}.')}" if adds else ""
     return (
-        f"SELECT {text(one.name)} AS weir_view, {EVENT}.name AS weir_name, {EVENT}.seriesId AS weir_source,\n"
-        f"  {said} AS weir_said, {TIME}\n"
+        f"SELECT {EVENT}.name AS weir_name, CONCAT({text(one.name)}, {_MARK}, {EVENT}.seriesId) AS weir_source,\n"
+        f"  CONCAT({said}) AS weir_said, {TIME}\n"
         f"FROM {identifier(rows)} WHERE {views.names_series(one, f'{EVENT}.')}{others}"
     )

@@ -16,7 +16,7 @@ import psutil
 from support.waiting import wait_until
 from weir_api.launchers import Endpoint, Phase, RestorePoints, RevisionAnswer, RevisionConfig, StartRequest
 
-DEADLINE = 400.0
+DEADLINE = 240.0
 
 
 class Refused(Exception):
