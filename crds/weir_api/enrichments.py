@@ -161,6 +161,9 @@ class EnrichmentPipelineSpec(Spec):
         given = {"output": self.output is not None, "keyBy": bool(self.key_by), "flags": self.flags != Flags()}
         for field in (name for name, there in given.items() if there):
             yield FieldError(path=field, message="is not for series: what is written of them is known")
+        if self.runtime.parallelism > 1:
+            # One reader hands its rows to the threads in turn: two samples of a series could change places.
+            yield FieldError(path="runtime.parallelism", message="must be 1 for series: they leave in their order")
         yield from self.series.problems("series")
         for index, view in enumerate(self.views):
             path = join("views", index)

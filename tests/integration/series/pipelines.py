@@ -43,7 +43,7 @@ def document(views: Sequence[View], *further: Mapping[str, Any]) -> dict[str, An
             "views": [*further, *map(view, views)],
             "series": {"interval": f"{INTERVAL}ms", "staleAfter": f"{LIFETIME}ms"},
             "sink": {"prometheusRemoteWrite": {"url": "http://localhost:9"}},
-            "runtime": {"checkpointInterval": "500ms", "parallelism": 2},
+            "runtime": {"checkpointInterval": "500ms"},
         },
     }  # fmt: skip
 
