@@ -13,7 +13,7 @@ from weir_api.views import SeriesTimes, View
 
 from . import series_views as views
 from .enrichment_rows import EVENT, TIME, view
-from .expressions import identifier, interval, text
+from .expressions import identifier, interval, once, text
 from .series_labels import Given
 from .series_records import Sample, record
 
@@ -45,9 +45,10 @@ def latest(name: str, of: Sequence[View], times: SeriesTimes, labels: Given, row
         ),
         view(
             aggregates,
+            f"SELECT {groups}, {once(_TOLD)} AS weir_told\nFROM (\n"
             f"SELECT {groups}, SUM(CAST(weir_text AS DOUBLE)) AS weir_sum,\n"
             "  MAX(CAST(weir_text AS DOUBLE)) AS weir_max, COUNT(*) AS weir_count, MAX(weir_latest) AS weir_last\n"
-            f"FROM {identifier(living)} WHERE weir_text <> '' GROUP BY {groups}",
+            f"FROM {identifier(living)} WHERE weir_text <> '' GROUP BY {groups})",
         ),
         view(
             f"{name}_latest",
@@ -56,11 +57,16 @@ def latest(name: str, of: Sequence[View], times: SeriesTimes, labels: Given, row
     )
 
 
+# As one ROW: what no view asks for would not be worked out, and be missing from the state when one does.
+_TOLD = (
+    "CAST(ROW(weir_sum, weir_max, weir_count, weir_last)"
+    " AS ROW<weir_sum DOUBLE, weir_max DOUBLE, weir_count BIGINT, weir_last STRING>)"
+)
 _AGGREGATES = {
-    "sum": "CAST(weir_sum AS STRING)",
-    "max": "CAST(weir_max AS STRING)",
-    "count": "CAST(weir_count AS STRING)",
-    "last": f"SPLIT_INDEX(weir_last, {_MARK}, 1)",
+    "sum": "CAST(weir_told.weir_sum AS STRING)",
+    "max": "CAST(weir_told.weir_max AS STRING)",
+    "count": "CAST(weir_told.weir_count AS STRING)",
+    "last": f"SPLIT_INDEX(weir_told.weir_last, {_MARK}, 1)",
 }
 OPERATORS = (
     Operator(name="living-partial", columns=("weir_source",), type="local-window-aggregate"),
