@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import DNS_LABEL, Model, TopicName
+from .base import DNS_LABEL, Model, PositiveDuration, TopicName
 from .blocks import Runtime, Spec, StatePolicy, Suspended
 from .errors import FieldError, join
 from .services import Service
@@ -33,6 +33,10 @@ class Operator(Model):
     )
     reads: tuple[str, ...] = Field(
         default=(), description="All tables it reads, itself or through others; default: whichever they are"
+    )
+    forget_after: PositiveDuration | None = Field(
+        default=None,
+        description="How long a key of it may be silent, by the clock, until it is forgotten; default: no end",
     )
 
 

@@ -31,6 +31,8 @@ jobManager:
 services:
   dispatcher:
     allowedNetworks: {{ toJson .Values.dispatcher.allowedNetworks }}
+  prometheus_sender:
+    allowedNetworks: {{ toJson .Values.prometheusSender.allowedNetworks }}
 pod:
   labels: {{ toJson $pod.labels }}
   annotations: {{ toJson $pod.annotations }}

@@ -45,7 +45,8 @@ class Settings:
     port: int | None = None
 
 
-_SERVICES: Final = {"dispatcher": {"allowedNetworks": ["127.0.0.0/8", "::1/128"]}}
+_ITSELF: Final = {"allowedNetworks": ["127.0.0.0/8", "::1/128"]}
+_SERVICES: Final = {"dispatcher": _ITSELF, "prometheus_sender": _ITSELF}
 """A laptop's own services are what its user delivers to first; in a cluster they would be the node's."""
 
 

@@ -12,6 +12,7 @@ from .billings import compile_billing
 from .enrichments import compile_enrichment
 from .patterns import compile_pattern
 from .routings import compile_routing
+from .series import compile_series
 
 
 def compile_resource(resource: Resource[Spec]) -> StreamJobSpec:
@@ -27,7 +28,8 @@ def _pattern(resource: Resource[Spec]) -> StreamJobSpec:
 
 
 def _enrichment(resource: Resource[Spec]) -> StreamJobSpec:
-    return compile_enrichment(cast(EnrichmentPipeline, resource))
+    pipeline = cast(EnrichmentPipeline, resource)
+    return compile_series(pipeline) if pipeline.spec.writes_series else compile_enrichment(pipeline)
 
 
 def _routing(resource: Resource[Spec]) -> StreamJobSpec:

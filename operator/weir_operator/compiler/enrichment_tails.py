@@ -12,7 +12,7 @@ from weir_api.enrichments import FirstOccurrence
 from weir_api.streamjobs import Operator
 
 from . import enrichment_firsts as firsts
-from .enrichment_rows import FIRST, Columns, Stage, view
+from .enrichment_rows import FIRST, TIME, Columns, Stage, view
 from .expressions import identifier, once
 from .lookup_columns import FAILURE
 from .lookups import IS_LATE, Lookup, asked
@@ -28,6 +28,28 @@ class Tail:
     rows: str
     columns: Columns
     operators: tuple[Operator, ...]
+
+
+def timed(name: str, stage: Stage, lookups: Sequence[Lookup]) -> Tail:
+    """The events of the last stage that are on time, in one view with TIME, by which they can be grouped."""
+    columns = stage.columns.with_(TIME, "TIMESTAMP_LTZ(3)")
+    settled, every = f"{name}_settled", f"{name}_every"
+    if not lookups:
+        return Tail((_walled(every, stage.on_time, columns, "FALSE"),), every, columns, ())
+    needs = " OR ".join(f"({lookup.needs('FALSE')})" for lookup in lookups)
+    answered = _answered(name, columns, lookups, settled, None)
+    together_ = f"{name}_answered"
+    rows = (
+        f"SELECT {answered.columns.names} FROM ({answered.query})\nUNION ALL SELECT {columns.names}"
+        f"{_nothing(answered.columns, columns)} FROM {identifier(settled)} WHERE NOT {_ASKS}"
+    )
+    views = (
+        _walled(settled, stage.on_time, columns, needs),
+        *answered.views,
+        view(together_, rows),
+        _walled(every, together_, answered.columns, "FALSE"),
+    )
+    return Tail(views, every, answered.columns, answered.operators)
 
 
 def together(name: str, stage: Stage, lookups: Sequence[Lookup], per: FirstOccurrence | None) -> Tail:
@@ -55,13 +77,16 @@ def together(name: str, stage: Stage, lookups: Sequence[Lookup], per: FirstOccur
 def _walled(name: str, rows: str, columns: Columns, asks: str) -> str:
     """The events as one ROW that is worked out once, taken apart again, and whether each asks anybody.
 
-    Nothing is pushed through it: no condition, and no field that nobody reads is taken out of joins before.
+    Nothing is pushed through it: no condition, and no field that nobody reads is taken out of joins before. TIME stays
+    out of the row: in it, it would be an instant like any other.
     """
-    types = {**columns.types, _ASKS: "BOOLEAN"}
+    packed = [column for column in columns.types if column != TIME]
+    types = {column: columns.types[column] for column in packed} | {_ASKS: "BOOLEAN"}
     declared = ", ".join(f"{column} {kind}" for column, kind in types.items())
-    row = once(f"CAST(ROW({columns.names}, {asks}) AS ROW<{declared}>)")
+    row = once(f"CAST(ROW({', '.join(packed)}, {asks}) AS ROW<{declared}>)")
     fields = ", ".join(f"weir_row.{column} AS {column}" for column in types)
-    return view(name, f"SELECT {fields}\nFROM (SELECT {row} AS weir_row FROM {identifier(rows)})")
+    plain = "".join(f", {column}" for column in columns.types if column == TIME)
+    return view(name, f"SELECT {fields}{plain}\nFROM (SELECT {row} AS weir_row{plain} FROM {identifier(rows)})")
 
 
 def _nothing(final: Columns, columns: Columns) -> str:
@@ -79,19 +104,17 @@ class _Answered:
     operators: tuple[Operator, ...] = ()
 
 
-def _answered(name: str, columns: Columns, lookups: Sequence[Lookup], settled: str, late: str) -> _Answered:
+def _answered(name: str, columns: Columns, lookups: Sequence[Lookup], settled: str, late: str | None) -> _Answered:
     if not lookups:
+        assert late is not None
         return _Answered(f"SELECT {columns.names} FROM {identifier(late)}", columns)
     rows, names = f"{name}_asking", columns.names
     columns = columns.with_(FAILURE, "STRING")
     failure = f"CAST(NULL AS STRING) AS {FAILURE}"
-    views = [
-        view(
-            rows,
-            f"SELECT {names}, FALSE AS {IS_LATE}, {failure} FROM {identifier(settled)} WHERE {_ASKS}\n"
-            f"UNION ALL SELECT {names}, TRUE AS {IS_LATE}, {failure} FROM {identifier(late)}",
-        )
-    ]
+    asking = f"SELECT {names}, FALSE AS {IS_LATE}, {failure} FROM {identifier(settled)} WHERE {_ASKS}"
+    if late is not None:
+        asking += f"\nUNION ALL SELECT {names}, TRUE AS {IS_LATE}, {failure} FROM {identifier(late)}"
+    views = [view(rows, asking)]
     operators = []
     for lookup in lookups:
         answer = asked(name, lookup, rows, columns)

@@ -1,20 +1,22 @@
 """EnrichmentPipeline -> StreamJob. What it means is written in docs/enrichment.md."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from weir_api.blocks import Source
 from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.errors import FieldError, SpecError, join
 from weir_api.resources import EnrichmentPipeline
+from weir_api.services import Service
 from weir_api.sides import Enrichment
-from weir_api.streamjobs import Check, Insert, Program, StreamJobSpec, Topic
+from weir_api.streamjobs import Check, Insert, Operator, Program, StreamJobSpec, Topic
 from weir_api.tables import DELETED
 
 from . import enrichment_duplicates as duplicates
 from . import enrichment_firsts as firsts
 from . import enrichment_outputs as outputs
 from . import enrichment_tails as tails
+from . import remote_writes
 from .dead_letters import dead_letter_insert
 from .enrichment_keys import Side, remembered_fields
 from .enrichment_rows import Columns, Stage
@@ -25,18 +27,38 @@ from .shapes import shape
 from .sources import Part, SourceParts, source_program
 
 ENRICHED = "enriched"
-_IDLE_AFTER = "10s"  # a stream that has nothing to say must not hold back the others
+IDLE_AFTER = "10s"  # a stream that has nothing to say must not hold back the others
 # A constant would be taken out of the state's rows, which a later endWhen could then not be put into.
 _NEVER = "(EXTRACT(YEAR FROM weir_time) < 0) IS TRUE"
 
 
 def compile_enrichment(resource: EnrichmentPipeline) -> StreamJobSpec:
     """The job that gives each event its sides and writes it. Pure. Raises SpecError with field paths."""
-    return _Compiler(resource.spec, resource.metadata.namespace, resource.metadata.name).job()
+    name = resource.metadata.name
+    job = Compiler(resource.spec.over_kafka(name), resource.metadata.namespace, name).job()
+    return remote_writes.with_services(job, resource.spec, name)
 
 
-class _Compiler:
-    """One resource's compilation; errors of expressions are gathered, so that all are told at once."""
+@dataclass(frozen=True)
+class Result:
+    """What a pipeline writes: statements over the last stage, and all that goes with them."""
+
+    tables: tuple[str, ...]
+    inserts: tuple[Insert, ...]
+    topics: tuple[Topic, ...]
+    checks: tuple[Check, ...] = ()
+    operators: tuple[Operator, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[Service, ...] = ()
+
+
+class Compiler:
+    """One resource's compilation; errors of expressions are gathered, so that all are told at once.
+
+    `uses_late`: whether late events are enriched too; else the source puts them aside.
+    """
+
+    uses_late = True
 
     def __init__(self, spec: EnrichmentPipelineSpec, namespace: str, name: str) -> None:
         self.spec, self.namespace, self.name = spec, namespace, name
@@ -48,11 +70,7 @@ class _Compiler:
         source = self._source()
         streams = {index: self._stream(index, side.source) for index, side in self._streams()}
         stage = self._stages(source, streams)
-        lookups = {
-            join("spec.enrichments", index): self._lookup(index, side, stage, source)
-            for index, side in enumerate(spec.enrichments)
-            if side.lookup is not None
-        }
+        lookups = self._lookups(stage, source)
         asked = tuple(lookups.values())
         tail = tails.together(name, stage, asked, spec.flags.first_occurrence)
         flat = f"{name}_flat"
@@ -61,36 +79,52 @@ class _Compiler:
         if self.errors:
             raise SpecError(self.errors)
         sink = f"{name}_{ENRICHED}"
-        parts = [source, *streams.values()]
         insert = outputs.output_insert(sink, name, spec, written.value, identifier(flat))
-        program = Program(
+        result = Result(
             tables=(
-                *(table for part in parts for table in part.tables),
-                *stage.views,
-                *tail.views,
                 outputs.flat_view(flat, spec, tail.columns, tail.rows, fails=outputs.fails(spec)),
                 outputs.output_table(sink, name, spec),
             ),
-            inserts=(dead_letter_insert(name, [part.letters for part in parts]), Insert(name=ENRICHED, sql=insert)),
-            settings={"table.local-time-zone": "UTC", **settings(asked)},
-            operators=(*stage.operators, *tail.operators),
-            checks=(
-                *(check for part in parts for check in part.checks),
-                *stage.checks,
-                *self.checks,
-                *written.checks,
-            ),
-            databases=databases(lookups),
-            topics=_each_once([*(topic for part in parts for topic in part.topics), *outputs.topics(name, spec)]),
+            inserts=(Insert(name=ENRICHED, sql=insert),),
+            topics=outputs.topics(name, spec),
+            checks=written.checks,
         )
-        return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
+        return self._assembled([source, *streams.values()], stage, tail, lookups, result)
+
+    def _assembled(
+        self,
+        parts: Sequence[SourceParts],
+        stage: Stage,
+        tail: tails.Tail,
+        lookups: Mapping[str, Lookup],
+        result: Result,
+    ) -> StreamJobSpec:
+        """The job of these sources and stages, which writes this."""
+        spec = self.spec
+        letters = dead_letter_insert(self.name, [part.letters for part in parts])
+        program = Program(
+            tables=(*(table for part in parts for table in part.tables), *stage.views, *tail.views, *result.tables),
+            inserts=(letters, *result.inserts),
+            settings={"table.local-time-zone": "UTC", **settings(tuple(lookups.values())), **result.settings},
+            operators=(*stage.operators, *tail.operators, *result.operators),
+            checks=(*(check for part in parts for check in part.checks), *stage.checks, *self.checks, *result.checks),
+            databases=databases(lookups),
+            topics=each_once([*(topic for part in parts for topic in part.topics), *result.topics]),
+        )
+        return StreamJobSpec(
+            program=program,
+            runtime=spec.runtime,
+            state=spec.state,
+            suspended=spec.suspended,
+            services=result.services,
+        )
 
     def _streams(self) -> Iterator[tuple[int, Enrichment]]:
         """The sides that are streams or tables, with their index in the spec."""
         return ((index, side) for index, side in enumerate(self.spec.enrichments) if side.source is not None)
 
     def _source(self) -> SourceParts:
-        part = Part(uses_late=True, idle_after=_IDLE_AFTER)
+        part = Part(uses_late=True, idle_after=IDLE_AFTER)
         return source_program(self.namespace, self.name, self.spec.source, delivery=self.spec.delivery, part=part)
 
     def _stream(self, index: int, stream: Source | None) -> SourceParts:
@@ -103,8 +137,16 @@ class _Compiler:
             required_fields=tuple(side.on.values()),
             delivery=self.spec.delivery,
             path=join("spec.enrichments", index, side.source_path),
-            part=Part(of=side.slug, uses_late=True, idle_after=_IDLE_AFTER),
+            part=Part(of=side.slug, uses_late=True, idle_after=IDLE_AFTER),
         )
+
+    def _lookups(self, stage: Stage, source: SourceParts) -> dict[str, Lookup]:
+        """What sides ask for, by the path of the side."""
+        return {
+            join("spec.enrichments", index): self._lookup(index, side, stage, source)
+            for index, side in enumerate(self.spec.enrichments)
+            if side.lookup is not None
+        }
 
     def _stages(self, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
         """From the events of the source to events with all their sides, on time and late."""
@@ -114,6 +156,9 @@ class _Compiler:
             stage = stage.then(duplicates.deduplicated(name, spec.deduplicate, stage))
         if spec.flags.first_occurrence is not None:
             stage = stage.then(firsts.candidates(name, spec.flags.first_occurrence, stage))
+        return self._with_sides(stage, source, streams)
+
+    def _with_sides(self, stage: Stage, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
         for index, side in self._streams():
             stage = stage.then(self._side(index, side, stage, source, streams[index]))
         return stage
@@ -129,7 +174,7 @@ class _Compiler:
         keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
         checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
         side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
-        stage = joined(self.name, side, before, late=spec.or_else is None)
+        stage = joined(self.name, side, before, late=self.uses_late and spec.or_else is None)
         return Stage(stage.views, stage.on_time, stage.late, stage.columns, stage.operators, tuple(checks))
 
     def _key_check(self, path: str, ours: str, theirs: str, source: SourceParts, stream: SourceParts) -> Check:
@@ -181,6 +226,6 @@ class _Compiler:
             return "NULL"
 
 
-def _each_once(topics: list[Topic]) -> tuple[Topic, ...]:
+def each_once(topics: list[Topic]) -> tuple[Topic, ...]:
     """One entry for a topic that several streams read."""
     return tuple({(topic.name, topic.bootstrap_servers): topic for topic in reversed(topics)}.values())[::-1]

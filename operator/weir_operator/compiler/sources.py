@@ -30,8 +30,8 @@ _EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 class SourceParts:
     """What a source brings to a program, each in order; views are quoted. `late_view`: only where it was asked for.
 
-    `table`: the one that events are read from, unquoted. `letters`: a query of what cannot be read; where late events
-    are a view, no insert of these writes it.
+    `at_any_time`: a query of them all, late or not. `table`: the one that events are read from, unquoted. `letters`: a
+    query of what cannot be read; where late events are a view, no insert of these writes it.
     """
 
     tables: tuple[str, ...]
@@ -42,6 +42,7 @@ class SourceParts:
     table: str
     letters: str
     late_view: str = ""
+    at_any_time: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,13 @@ class Part:
     """Which of a resource's sources: its one or main one, or a further one of this name (a DNS label).
 
     `uses_late`: late events are a view of the program, not records of the late topic. So are those up to the first
-    millisecond of 1970, which a range OVER drops. `idle_after`: where the source does not say it.
+    millisecond of 1970, which a range OVER drops. `keeps_late`: SQL over the fields, which late events go to that
+    topic. `idle_after`: where the source does not say it.
     """
 
     of: str = ""
     uses_late: bool = False
+    keeps_late: str = "TRUE"
     idle_after: str | None = None
     row_time: RowTime | None = None
 
@@ -143,11 +146,11 @@ def source_program(
         tables.append(f"CREATE TEMPORARY VIEW {behind} AS\n{_columns(fields)}{late}")
     else:
         tables.append(dead_letters.late_table(name, source, fields, delivery))
-        inserts.append(dead_letters.late_insert(name, late, fields))
+        inserts.append(dead_letters.late_insert(name, f"{late} AND ({part.keeps_late})", fields))
     checks = (Check(path=f"{path}.where", expression=where, scope=rows, condition=True),) if source.where else ()
     return SourceParts(
         tuple(tables), tuple(inserts), _topics(name, source, part), checks, events_view(prefix), f"{prefix}_records",
-        letters, behind if part.uses_late else "",
+        letters, behind if part.uses_late else "", f"{_columns(fields)}FROM {rows} WHERE {where}",
     )  # fmt: skip
 
 

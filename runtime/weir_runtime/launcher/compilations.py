@@ -1,7 +1,7 @@
 """From a program to a loaded plan with stable ids, or to errors with the paths of the fields they came from."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeVar
 
@@ -37,13 +37,14 @@ class Compilation:
     names: Mapping[int, str]
     signature: Signature
     graph: str | None = None
+    forgotten: Mapping[str, int] = field(default_factory=dict)
 
     def plan_with(self, fresh: Mapping[str, str]) -> str:
         """The plan's JSON; an operator whose uid is in `fresh` gets that suffix, so that it finds no old state.
 
         Raises PlanError for a uid that the plan does not have.
         """
-        return plans.patch(self.plan, self.streamjob, self.names, fresh)
+        return plans.patch(self.plan, self.streamjob, self.names, fresh, self.forgotten)
 
 
 def compile_program(config: RevisionConfig, planner: Planner, variables: Variables, explain: bool) -> Compilation:
@@ -111,7 +112,8 @@ def _load(config: RevisionConfig, planner: Planner, targets: Sequence[plans.Targ
     plan = plans.parse(planner.compile())
     names = plans.names(plan, targets, config.program.operators)
     signature = plans.signature(plan, config.name, names, int(planner.settings[MAX_PARALLELISM_KEY]))
-    compilation = Compilation(plan, config.name, names, signature)
+    forgotten = plans.forgetting(config.program.operators)
+    compilation = Compilation(plan, config.name, names, signature, forgotten=forgotten)
     planner.load(compilation.plan_with({}))
     planner.translate()
     return compilation

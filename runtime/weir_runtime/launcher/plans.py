@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from weir_api.durations import milliseconds
 from weir_api.signatures import OperatorSignature, Signature
 from weir_api.streamjobs import Operator
 
@@ -43,6 +44,7 @@ _SINK: Final = "stream-exec-sink"
 _LOOKUP: Final = "stream-exec-lookup-join"
 _UNION: Final = "stream-exec-union"
 _UID_FORMAT: Final = "table.exec.uid.format"
+_STATE_TTL: Final = "table.exec.state.ttl"
 _DETAILS: Final = ("connector", "topic", "topic-pattern", "path")
 
 
@@ -140,10 +142,18 @@ def names(plan: Plan, targets: Sequence[Target], operators: Sequence[Operator]) 
     return found
 
 
-def patch(plan: Plan, streamjob: str, found: Mapping[int, str], fresh: Mapping[str, str]) -> str:
+def forgetting(operators: Sequence[Operator]) -> dict[str, int]:
+    """By operator's name: after how many ms without a row a key is forgotten."""
+    return {each.name: milliseconds(each.forget_after) for each in operators if each.forget_after is not None}
+
+
+def patch(
+    plan: Plan, streamjob: str, found: Mapping[int, str], fresh: Mapping[str, str], forgotten: Mapping[str, int]
+) -> str:
     """The plan as JSON text with `<streamjob>.<name>-<transformation>` as the id of every named node's operators.
 
-    A node whose uid is in `fresh` gets that suffix after its name. Raises PlanError for a uid no node has.
+    A node whose uid is in `fresh` gets that suffix after its name; one whose name is in `forgotten` keeps what a key
+    had for so many ms. Raises PlanError for a uid no node has.
     """
     uids = {node: _uid(streamjob, name) for node, name in found.items()}
     if unknown := sorted(fresh.keys() - set(uids.values())):
@@ -154,7 +164,10 @@ def patch(plan: Plan, streamjob: str, found: Mapping[int, str], fresh: Mapping[s
     for body in nodes:
         if (uid := uids.get(body["id"])) is not None:
             suffix = f"-{fresh[uid]}" if uid in fresh else ""
-            body.setdefault("configuration", {})[_UID_FORMAT] = f"{uid}{suffix}-<transformation>"
+            configuration = body.setdefault("configuration", {})
+            configuration[_UID_FORMAT] = f"{uid}{suffix}-<transformation>"
+            if (kept := forgotten.get(found[body["id"]])) is not None:
+                configuration[_STATE_TTL] = f"{kept} ms"
     return json.dumps(document)
 
 

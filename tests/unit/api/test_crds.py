@@ -168,4 +168,4 @@ def test_columns_show_fields_that_are_there(kind: Kind) -> None:
 @every_kind
 def test_small_enough_for_client_side_apply(kind: Kind) -> None:
     """`kubectl apply` keeps the whole document in an annotation of at most 256 KiB."""
-    assert len(crds.text(kind)) < 64 * 1024
+    assert len(crds.text(kind)) < 128 * 1024  # there it is JSON, which is shorter

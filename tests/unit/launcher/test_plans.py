@@ -113,7 +113,7 @@ def test_several_nodes_of_one_kind_under_one_insert_are_numbered_from_the_source
 def test_patch_sets_the_ids_of_stateful_nodes_and_nothing_else() -> None:
     plan = recorded("sequence")
     names = plans.names(plan.plan, plan.targets, ())
-    patched = json.loads(plans.patch(plan.plan, "demo", names, {}))
+    patched = json.loads(plans.patch(plan.plan, "demo", names, {}, {}))
     before = {node["id"]: node for node in json.loads(json.dumps(plan.plan.document))["nodes"]}
     for node in patched["nodes"]:
         uid = node.get("configuration", {}).pop("table.exec.uid.format", None)
@@ -121,10 +121,24 @@ def test_patch_sets_the_ids_of_stateful_nodes_and_nothing_else() -> None:
         assert {**before[node["id"]], "configuration": node.get("configuration", {})} == {"configuration": {}, **node}
 
 
+def test_an_operator_may_forget() -> None:
+    plan = recorded("sequence")
+    operators = (Operator(name="kept", columns=("none",)), Operator(name="x", columns=("none",), forget_after="2m"))
+    assert plans.forgetting(operators) == {"x": 120_000}
+    names = plans.names(plan.plan, plan.targets, ())
+    (forgets, *others) = names.items()
+
+    patched = json.loads(plans.patch(plan.plan, "demo", names, {}, {forgets[1]: 120_000}))
+
+    found = {node["id"]: node.get("configuration", {}).get("table.exec.state.ttl") for node in patched["nodes"]}
+    assert found[forgets[0]] == "120000 ms"
+    assert {found[node] for node, _ in others} == {None}
+
+
 def test_a_fresh_operator_gets_a_suffix_in_the_plan_only() -> None:
     plan = recorded("sequence")
     names = plans.names(plan.plan, plan.targets, ())
-    text = plans.patch(plan.plan, "demo", names, {"demo.matches-interval-join": "r7"})
+    text = plans.patch(plan.plan, "demo", names, {"demo.matches-interval-join": "r7"}, {})
     assert '"demo.matches-interval-join-r7-<transformation>"' in text
     assert "r7" not in plans.signature(plan.plan, "demo", names, 128).model_dump_json()
 
@@ -132,7 +146,7 @@ def test_a_fresh_operator_gets_a_suffix_in_the_plan_only() -> None:
 def test_a_fresh_operator_that_is_not_there_is_an_error() -> None:
     plan = recorded("sequence")
     with pytest.raises(plans.PlanError, match=r"demo\.gone"):
-        plans.patch(plan.plan, "demo", plans.names(plan.plan, plan.targets, ()), {"demo.gone": "r7"})
+        plans.patch(plan.plan, "demo", plans.names(plan.plan, plan.targets, ()), {"demo.gone": "r7"}, {})
 
 
 def test_the_signature_tells_key_rows_states_and_topic() -> None:

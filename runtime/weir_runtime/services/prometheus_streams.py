@@ -1,0 +1,165 @@
+"""Kafka as a sender sees it: committed records in, in chunks of which each is done as a whole, dead letters out."""
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+LOGGER: Final = logging.getLogger(__name__)
+_AT_ONCE: Final = 2_000
+_FIRST: Final = 1.0
+
+
+@dataclass(eq=False)
+class Chunk:
+    """Records that were read together from one partition."""
+
+    partition: int
+    next_offset: int
+    left: int
+    """How many of them are not done."""
+    gone: bool = False
+    """Whether the partition is another sender's by now, which will send them."""
+
+
+@dataclass
+class Progress:
+    """The chunks of one partition that are not all done, in order, and the offset before which all is."""
+
+    chunks: deque[Chunk] = field(default_factory=deque)
+    reached: int | None = None
+    committed: int | None = None
+
+
+class Streams:
+    """One consumer and one producer. `read`, `commit`, `write` and `close` block: call them from threads."""
+
+    def __init__(self, servers: str, topic: str, group: str, properties: Mapping[str, str]) -> None:
+        common = {**properties, "bootstrap.servers": servers, "log_level": 3, "allow.auto.create.topics": False}
+        self._topic = topic
+        self._consumer = Consumer(
+            {
+                **common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed", "topic.metadata.refresh.interval.ms": 5_000,
+                # A sender that was killed is a member until then, and nobody sends.
+                "session.timeout.ms": 10_000, "fetch.wait.max.ms": 100, "queued.max.messages.kbytes": 32_768,
+                "statistics.interval.ms": 5_000, "stats_cb": self._on_statistics,
+            }
+        )  # fmt: skip
+        self._producer = Producer({**common, "enable.idempotence": True, "linger.ms": 5})
+        self._progress: dict[int, Progress] = {}
+        self._lock = threading.Lock()
+        self._paused = False
+        self.assigned = False
+        """Whether this sender belongs to its group, be it with no partition."""
+        self.lag = 0
+        """Records behind what is done, as of some seconds ago."""
+        self._consumer.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke)
+
+    def read(self, *, room: bool) -> list[tuple[Chunk, list[Message]]]:
+        """Up to 2,000 records by partition, after a fifth of a second at most; without `room` only what is on its way.
+
+        To be called again and again: a consumer that is not heard of for minutes loses its partitions.
+        """
+        self._pause(not room)
+        found: dict[int, list[Message]] = {}
+        for message in self._consumer.consume(_AT_ONCE, 0.2):
+            error = message.error()
+            if error is None:
+                found.setdefault(message.partition() or 0, []).append(message)
+            elif error.code() != KafkaError._PARTITION_EOF:
+                LOGGER.warning("reading: %s", error.str())
+        return [(self._begun(partition, messages), messages) for partition, messages in found.items()]
+
+    def done(self, chunk: Chunk, count: int) -> None:
+        """So many records of the chunk need nothing more."""
+        with self._lock:
+            chunk.left -= count
+            progress = self._progress.get(chunk.partition)
+            while progress is not None and progress.chunks and progress.chunks[0].left == 0:
+                progress.reached = progress.chunks.popleft().next_offset
+
+    def commit(self) -> None:
+        """Commits what is new; one that fails is made up for by the next."""
+        with self._lock:
+            new = {
+                partition: progress.reached
+                for partition, progress in self._progress.items()
+                if progress.reached is not None and progress.reached != progress.committed
+            }
+        if not new:
+            return
+        try:
+            self._consumer.commit(
+                offsets=[TopicPartition(self._topic, partition, offset) for partition, offset in new.items()],
+                asynchronous=False,
+            )
+        except KafkaException as error:
+            LOGGER.warning("committing: %s", error)
+            return
+        with self._lock:
+            for partition, offset in new.items():
+                if partition in self._progress:
+                    self._progress[partition].committed = offset
+
+    def write(self, topic: str, values: Sequence[bytes], stopping: threading.Event) -> bool:
+        """Returns when the broker has all; waits for one that is away, until the end. Whether it has them."""
+        left = list(values)
+        while left and not stopping.is_set():
+            failed: list[bytes] = []
+            for value in left:
+                self._produce(topic, value, failed.append)
+            while self._producer.flush(1):
+                pass
+            left = failed
+            if left:
+                stopping.wait(_FIRST)
+        return not left
+
+    def close(self) -> None:
+        """Leaves the group, so that another takes over at once."""
+        self._consumer.close()
+
+    def _produce(self, topic: str, value: bytes, failed: Callable[[bytes], None]) -> None:
+        def told(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                LOGGER.warning("a dead letter is not stored yet: %s", error)
+                failed(value)
+
+        while True:
+            try:
+                self._producer.produce(topic, value, on_delivery=told)
+                return
+            except BufferError:
+                self._producer.poll(0.05)
+
+    def _pause(self, wanted: bool) -> None:
+        if wanted != self._paused:
+            partitions = self._consumer.assignment()
+            (self._consumer.pause if wanted else self._consumer.resume)(partitions)
+            self._paused = wanted
+
+    def _begun(self, partition: int, messages: Sequence[Message]) -> Chunk:
+        chunk = Chunk(partition, (messages[-1].offset() or 0) + 1, len(messages))
+        with self._lock:
+            self._progress.setdefault(partition, Progress()).chunks.append(chunk)
+        return chunk
+
+    def _on_assign(self, *_: object) -> None:
+        self.assigned, self._paused = True, False
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self.commit()
+        with self._lock:
+            for one in partitions:
+                for chunk in self._progress.pop(one.partition, Progress()).chunks:
+                    chunk.gone = True
+
+    def _on_statistics(self, text: str) -> None:
+        partitions = json.loads(text).get("topics", {}).get(self._topic, {}).get("partitions", {}).values()
+        self.lag = sum(max(0, each.get("consumer_lag", 0)) for each in partitions)
