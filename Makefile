@@ -7,9 +7,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 TESTS ?= tests
-BENCHMARKS ?= sequence absence rollover memory startup
+BENCHMARKS ?= sequence absence remote_write rollover memory startup
 
-.PHONY: help venv test lint format unit integration exactness demo bench artifacts helm browser chart e2e cluster-down clean
+.PHONY: help venv test lint format unit integration exactness demo bench artifacts helm browser prometheus protocols chart e2e cluster-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ $(READY): pyproject.toml .ci/find-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-test: lint helm browser ## everything CI runs: linters, types, layers, all tests
+test: lint helm browser prometheus ## everything CI runs: linters, types, layers, all tests
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY) ## ruff, mypy and the layers
@@ -37,7 +37,7 @@ format: $(READY) ## put the code into its form
 unit: $(READY) helm ## the tests without Flink and Kafka
 	$(BIN)/python -m pytest tests/unit
 
-integration: $(READY) browser ## the tests on real Flink and Kafka
+integration: $(READY) browser prometheus ## the tests on real Flink and Kafka
 	$(BIN)/python -m pytest tests/integration tests/faults
 
 exactness: $(READY) ## 20,000 events/s through five changes and two kills, every record audited; wants the machine to itself
@@ -60,6 +60,16 @@ browser: ## Chromium for the pages' tests: the one on PATH, or Debian's where th
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 	&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
 	|| echo "no Chromium is here: the pages' tests are passed over" >&2
+
+prometheus: ## Prometheus for the tests of remote write: the one on PATH, or Debian's where this is root
+	@command -v prometheus >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends prometheus >/dev/null; } \
+	|| echo "no Prometheus is here: the tests with one are passed over" >&2
+
+protocols: ## the modules of remote write's messages anew, in an environment of their own
+	python3 -m venv build/protoc && build/protoc/bin/pip install -q grpcio-tools==1.71.2 setuptools
+	cd runtime && ../build/protoc/bin/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
+	weir_runtime/services/remote_write/v1.proto weir_runtime/services/remote_write/v2.proto
 
 chart: $(READY) helm ## bring crds/ into the chart, and write what its tests compare with anew
 	rm -rf helm/weir/files/crds && mkdir helm/weir/files/crds && cp crds/*.yaml helm/weir/files/crds/

@@ -199,7 +199,7 @@ async def send(config: ServiceConfig, settings: Settings, properties: Mapping[st
     """Runs the service until SIGTERM or SIGINT; `properties`: of Kafka's clients."""
     servers = settings.bootstrap_servers or config.bootstrap_servers
     group = f"weir-{config.namespace}-{config.name}.sender"
-    streams, metrics = Streams(servers, settings.topic, group, properties), SenderMetrics()
+    streams, metrics = Streams(servers, settings.topic, group, properties, settings.waiting), SenderMetrics()
     sender = Sender(settings, streams, settings.dead_letters or f"{config.name}.dead-letters", metrics)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

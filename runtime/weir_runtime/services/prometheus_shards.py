@@ -161,6 +161,10 @@ class Shard:
                 LOGGER.warning("%d samples wait, after %d tries: %s", len(batch), tries, answer.reason)
             if await self._closed_within(pause(tries, answer, self._jitter)):
                 return False
+        if answer.status == 400 and len(batch) > 1 and any(one.chunk.again for one in batch):
+            # A receiver may throw a whole request away for one sample that it has had already.
+            middle = len(batch) // 2
+            return await self._delivered(batch[:middle]) and await self._delivered(batch[middle:])
         if not answer.delivered:
             LOGGER.warning("%d samples are refused: %s %s", len(batch), answer.reason, answer.body[:500])
             reason = f"refused after {tries} {'try' if tries == 1 else 'tries'}: {answer.reason}"

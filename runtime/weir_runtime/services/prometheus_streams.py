@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 LOGGER: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 2_000
 _FIRST: Final = 1.0
+_METADATA_SECONDS: Final = 10.0
 
 
 @dataclass(eq=False)
@@ -23,6 +24,8 @@ class Chunk:
     next_offset: int
     left: int
     """How many of them are not done."""
+    again: bool = False
+    """Whether some of it may have been sent by a sender that was killed."""
     gone: bool = False
     """Whether the partition is another sender's by now, which will send them."""
 
@@ -39,7 +42,10 @@ class Progress:
 class Streams:
     """One consumer and one producer. `read`, `commit`, `write` and `close` block: call them from threads."""
 
-    def __init__(self, servers: str, topic: str, group: str, properties: Mapping[str, str]) -> None:
+    def __init__(self, servers: str, topic: str, group: str, properties: Mapping[str, str], ahead: int) -> None:
+        """`ahead`: records that may be read, and sent, behind the last offset that was committed."""
+        self._ahead = ahead + 2 * _AT_ONCE
+        self._again: dict[int, int] = {}
         common = {**properties, "bootstrap.servers": servers, "log_level": 3, "allow.auto.create.topics": False}
         self._topic = topic
         self._consumer = Consumer(
@@ -145,13 +151,31 @@ class Streams:
             self._paused = wanted
 
     def _begun(self, partition: int, messages: Sequence[Message]) -> Chunk:
-        chunk = Chunk(partition, (messages[-1].offset() or 0) + 1, len(messages))
+        first, last = messages[0].offset() or 0, messages[-1].offset() or 0
+        chunk = Chunk(partition, last + 1, len(messages), again=first < self._again.get(partition, 0))
         with self._lock:
             self._progress.setdefault(partition, Progress()).chunks.append(chunk)
         return chunk
 
-    def _on_assign(self, *_: object) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        try:
+            self._again |= self._begun_before(consumer, partitions)
+        except KafkaException as error:
+            LOGGER.warning("what was sent before is not known: %s", error)
         self.assigned, self._paused = True, False
+
+    def _begun_before(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
+        """The offsets before which records may have been sent; a first beginning is committed, to be known by."""
+        again, new = {}, []
+        for one in consumer.committed(partitions, timeout=_METADATA_SECONDS):
+            if one.offset >= 0:
+                again[one.partition] = one.offset + self._ahead
+            else:
+                low, _ = consumer.get_watermark_offsets(one, timeout=_METADATA_SECONDS)
+                new.append(TopicPartition(one.topic, one.partition, low))
+        if new:
+            consumer.commit(offsets=new, asynchronous=False)
+        return again
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.commit()
