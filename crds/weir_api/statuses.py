@@ -116,6 +116,13 @@ class ServiceStatus(Model):
     message: str = Field(default="", description="Why not all are ready, for people")
 
 
+class Accepted(Model):
+    """The newest spec that was found right, and that is in effect while the one that is written is not."""
+
+    generation: int = Field(description="The generation it was written as")
+    spec: str = Field(description="The spec, as JSON")
+
+
 class Status(Model):
     """Status of all kinds and of StreamJob; only a StreamJob has `signature`."""
 
@@ -136,6 +143,9 @@ class Status(Model):
     errors: tuple[FieldError, ...] = Field(default=(), description="What is wrong with the newest spec, by field path")
     fresh: dict[str, str] = Field(
         default_factory=dict, description="Operators whose state was given up once: uid -> what its id ends in since"
+    )
+    accepted: Accepted | None = Field(
+        default=None, description="Of a resource that shares a job with others: its newest spec that was right"
     )
     restored_by_hand: str | None = Field(
         default=None, description="The last restore point named by the user's annotation that was used"

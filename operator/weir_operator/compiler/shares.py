@@ -35,11 +35,13 @@ class Shared:
 class Sharing:
     """How resources of a kind share: the name of the StreamJob, and all of one name compiled together.
 
-    None of them may be left: then the job follows an empty table until it is gone.
+    None of them may be left: then the job follows an empty table until it is gone. `check` raises SpecError for one
+    that can have no part in it.
     """
 
     name: Callable[[Resource[Spec]], str]
     compile: Callable[[Sequence[Resource[Spec]], Resource[Spec]], Shared]
+    check: Callable[[Resource[Spec]], None]
 
 
 def _router_name(resource: Resource[Spec]) -> str:
@@ -74,6 +76,10 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
     )
 
 
+def _routable(resource: Resource[Spec]) -> None:
+    routing_records.check(cast(RoutingRule, resource).spec)
+
+
 def _secrets(rules: Sequence[routing_records.Rule]) -> tuple[str, ...]:
     asked = (rule.spec.destination.http for rule in rules)
     return tuple(sorted({http.secret_ref.name for http in asked if http is not None and http.secret_ref is not None}))
@@ -85,7 +91,7 @@ def _served(spec: StreamJobSpec, secrets: tuple[str, ...]) -> StreamJobSpec:
     return spec.model_copy(update={"services": services})
 
 
-SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed)}
+SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed, _routable)}
 """By kind; every resource of another kind has a StreamJob of its own."""
 
 

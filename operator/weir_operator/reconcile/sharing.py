@@ -7,20 +7,24 @@ whether the job has it is asked of Kafka. So nothing here has to survive a crash
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from weir_api.blocks import Spec as ResourceSpec
-from weir_api.errors import SpecError
-from weir_api.resources import Resource, parse
-from weir_api.statuses import Condition, Status
+from weir_api.errors import FieldError, SpecError
+from weir_api.resources import Resource
+from weir_api.statuses import Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler.shares import Shared, Sharing
 from weir_operator.fleet.followers import Tables
 from weir_operator.fleet.objects import Objects
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject, utc_now
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject
 from weir_operator.fleet.topics import TopicError
+
+from . import rejections
+from . import sharing_statuses as statuses
+from .accepting import Acceptances, Member
 
 STREAMJOB: Final = "StreamJob"
 
@@ -41,7 +45,7 @@ class _Published:
     asked_at: float = 0.0
     shared: Shared | None = None
     version: frozenset[tuple[str, int]] = frozenset()
-    """Of what `shared` was compiled from: uids and generations."""
+    """Of what `shared` was compiled from: uids and generations in effect."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -51,16 +55,10 @@ class _Listing:
 
     objects: tuple[StoredObject, ...] = ()
     at: float = 0.0
-    parsed: dict[tuple[str, int], Resource[ResourceSpec]] = field(default_factory=dict)
-    """By uid and generation."""
 
 
-@dataclass(frozen=True)
-class _Members:
-    """All resources that share: those that stay, typed, and the stored ones they came from."""
-
-    staying: Mapping[str, StoredObject]
-    parsed: Sequence[Resource[ResourceSpec]]
+_Members = Mapping[str, Member]
+"""By name, those that share and stay."""
 
 
 @dataclass(frozen=True)
@@ -77,65 +75,78 @@ class SharedReconciler:
     _published: dict[Key, _Published] = field(default_factory=dict)
     _listings: dict[str, _Listing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _accepted: Acceptances = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_accepted", Acceptances(self.store))
 
     def shares(self, kind: str) -> bool:
         """Whether resources of this kind share StreamJobs."""
         return kind in self.sharings
 
-    def reconcile(self, stored: StoredObject) -> tuple[Status | None, bool]:
-        """One pass: the status to write (None: the resource may go), and whether to look again soon.
+    def reconcile(self, stored: StoredObject) -> tuple[StoredObject, Status | None, bool]:
+        """One pass: the object as it is stored now, the status to write (None: it may go), whether to look again soon.
 
-        Raises SpecError for what is no resource, StoreError.
+        A spec that is wrong leaves the newest right one in effect. Raises SpecError when there never was one,
+        StoreError.
         """
         sharing = self.sharings[stored.kind]
-        resource = typed(stored)
-        key = Key(kind=STREAMJOB, name=sharing.name(resource), namespace=stored.metadata.namespace)
+        stored, wrong = self._accepted.judged(stored, sharing)
+        if wrong and stored.status.accepted is None:
+            raise SpecError(wrong)
+        noted = wrong or rejections.of(stored)
+        return stored, *self._passed(stored, self._accepted.member(stored), sharing, noted)
+
+    def _passed(
+        self, stored: StoredObject, member: Member, sharing: Sharing, wrong: tuple[FieldError, ...]
+    ) -> tuple[Status | None, bool]:
+        key = Key(kind=STREAMJOB, name=sharing.name(member.resource), namespace=stored.metadata.namespace)
         members = self._members(stored, sharing, key.name)
         child = self.store.get(key)
-        if not members.staying:
+        if not members:
             if stored.deleting:
                 return self._take_down(stored, child)
-            return _status(stored, child, "Pending", "", "it was not listed yet"), True
+            return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
         published = self._published.setdefault(key, _Published())
         with published.lock:
-            shared = self._compiled(published, sharing, members, resource)
+            shared = self._compiled(published, sharing, members, member.resource)
             self._follow(published, shared, members, child)
             child = self._applied(key, shared, members, child, primed=published.followed)
         if stored.deleting:
             gone = published.followed and stored.metadata.uid not in published.generations
-            return (None if gone else _status(stored, child, "Deleting", "", published.trouble)), not gone
-        return self._told(stored, shared, published, child)
+            trouble = published.trouble
+            return (None if gone else statuses.told(stored, child, "Deleting", "", trouble)), not gone
+        status, moving = self._told(member, shared, published, child)
+        return (statuses.degraded(stored, status, wrong) if wrong else status), moving
 
     def _members(self, stored: StoredObject, sharing: Sharing, name: str) -> _Members:
         """Those that share with this one. What they were a moment ago will do, but not to take a job down."""
-        staying: dict[str, StoredObject] = {}
-        parsed: list[Resource[ResourceSpec]] = []
-        for one, resource in self._listed(stored.kind, fresh=stored.deleting):
-            if one.metadata.namespace == stored.metadata.namespace and sharing.name(resource) == name:
-                staying[one.metadata.name] = one
-                parsed.append(resource)
-        return _Members(staying, parsed)
+        found: dict[str, Member] = {}
+        for one in self._listed(stored.kind, fresh=stored.deleting):
+            if one.deleting or one.metadata.namespace != stored.metadata.namespace:
+                continue
+            with contextlib.suppress(SpecError):  # its own pass tells of it
+                member = self._accepted.member(one)
+                if sharing.name(member.resource) == name:
+                    found[one.metadata.name] = member
+        return found
 
-    def _listed(self, kind: str, *, fresh: bool) -> list[tuple[StoredObject, Resource[ResourceSpec]]]:
+    def _listed(self, kind: str, *, fresh: bool) -> tuple[StoredObject, ...]:
         with self._lock:
             listing = self._listings.setdefault(kind, _Listing())
             if fresh or time.monotonic() - listing.at >= self.ask_every:
                 listing.objects, listing.at = self.store.list(kind), time.monotonic()
-                before, listing.parsed = listing.parsed, {}
-                for one in listing.objects:
-                    key = one.metadata.uid, one.metadata.generation
-                    with contextlib.suppress(SpecError):  # its own pass tells of it
-                        listing.parsed[key] = before.get(key) or typed(one)
-            found = ((one, listing.parsed.get((one.metadata.uid, one.metadata.generation))) for one in listing.objects)
-            return [(one, resource) for one, resource in found if resource is not None and not one.deleting]
+                self._accepted.forget({one.metadata.uid for one in listing.objects})
+            return listing.objects
 
     def _compiled(
         self, published: _Published, sharing: Sharing, members: _Members, resource: Resource[ResourceSpec]
     ) -> Shared:
         """Worked out once for the same members."""
-        version = frozenset((one.metadata.uid, one.metadata.generation) for one in members.staying.values())
+        version = frozenset((one.stored.metadata.uid, one.generation) for one in members.values())
         if published.shared is None or published.version != version:
-            published.shared, published.version = sharing.compile(members.parsed, resource), version
+            resources = [one.resource for one in members.values()]
+            published.shared, published.version = sharing.compile(resources, resource), version
         return published.shared
 
     def _follow(self, published: _Published, shared: Shared, members: _Members, child: StoredObject | None) -> None:
@@ -149,9 +160,7 @@ class SharedReconciler:
                 published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
                 published.table = shared.table
             published.generations = {
-                one.metadata.uid: one.metadata.generation
-                for name, one in members.staying.items()
-                if name in shared.revisions
+                one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions
             }
             if not published.followed and child is not None and child.status.phase == "Running":
                 published.followed = self._asked(published, shared)
@@ -179,8 +188,8 @@ class SharedReconciler:
         ready = running or (primed and child is not None and not child.deleting)
         wanted = shared.spec if ready else shared.primer
         owners = tuple(
-            OwnerReference(kind=one.kind, name=one.metadata.name, uid=one.metadata.uid)
-            for _, one in sorted(members.staying.items())
+            OwnerReference(kind=one.stored.kind, name=name, uid=one.stored.metadata.uid)
+            for name, one in sorted(members.items())
         )
         try:
             return self.store.apply(key, _written(self.adjusted(wanted)), owners=owners)[0]
@@ -192,36 +201,25 @@ class SharedReconciler:
             return None, False
         if not child.deleting:
             child = self.store.mark_deleted(child.key)
-        return _status(stored, child, "Deleting", "", ""), True
+        return statuses.told(stored, child, "Deleting", "", ""), True
 
     def _told(
-        self, stored: StoredObject, shared: Shared, published: _Published, child: StoredObject | None
+        self, member: Member, shared: Shared, published: _Published, child: StoredObject | None
     ) -> tuple[Status, bool]:
+        stored = member.stored
         name, uid = stored.metadata.name, stored.metadata.uid
         errors = shared.errors.get(name, ())
         if errors:
             raise SpecError(errors)
         if name not in shared.revisions:
-            return _status(stored, child, "Pending", "", "it was not listed yet"), True
-        current = published.taken.get(uid) == stored.metadata.generation
+            return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
+        current = published.taken.get(uid) == member.generation
         primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
         running = child is not None and child.status.phase == "Running"
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
-        phase = "Suspended" if resource_suspended(stored) else "Active"
-        status = _status(stored, child, phase if active else "Pending", shared.revisions[name], reason)
-        return status, not active
-
-
-def resource_suspended(stored: StoredObject) -> bool:
-    """Whether the spec asks for a stop of this resource's part."""
-    return stored.spec.get("suspended") is True
-
-
-def typed(stored: StoredObject) -> Resource[ResourceSpec]:
-    """The resource. Raises SpecError."""
-    metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
-    return parse({"apiVersion": stored.api_version, "kind": stored.kind, "metadata": metadata, "spec": stored.spec})
+        phase = "Suspended" if member.suspended else "Active"
+        return statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason), not active
 
 
 def _written(spec: StreamJobSpec) -> Spec:
@@ -234,38 +232,3 @@ def _waiting(published: _Published, *, current: bool, primer: bool) -> str:
     if not current:
         return "the running job has not got it yet"
     return "the job takes in all that was there before its first record" if primer else "the job does not run yet"
-
-
-def _status(stored: StoredObject, child: StoredObject | None, phase: str, revision: str, reason: str) -> Status:
-    """The job's status in the resource's words."""
-    seen = child.status if child is not None else Status()
-    generation = stored.metadata.generation
-    active = phase == "Active"
-    before = stored.status.condition("Ready")
-    word = "True" if active else "False"
-    since = before.last_transition_time if before is not None and before.status == word else utc_now()
-    ready = Condition(
-        type="Ready", status=word, reason=_reason(phase, seen),
-        message="the running job has it in a completed checkpoint" if active else reason,
-        observed_generation=generation, last_transition_time=since,
-    )  # fmt: skip
-    others = [
-        condition.model_copy(update={"observed_generation": generation})
-        for condition in seen.conditions
-        if condition.type != "Ready"
-    ]
-    return seen.model_copy(
-        update={
-            "phase": phase, "observed_generation": generation, "revision": revision or stored.status.revision,
-            "conditions": (ready, *others), "errors": (), "signature": None,
-        }
-    )  # fmt: skip
-
-
-def _reason(phase: str, seen: Status) -> str:
-    match phase:
-        case "Active" | "Suspended":
-            return "Running" if phase == "Active" else "Suspended"
-        case "Deleting":
-            return "Deleting"
-    return "PreviousRevisionRuns" if seen.phase == "Running" else "NotStarted"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from weir_api.errors import FieldError
 from weir_api.statuses import Job, Status
 from weir_api.streamjobs import Topic
 from weir_operator.compiler import compile_resource
@@ -16,6 +17,7 @@ from weir_operator.compiler.shares import SHARINGS
 from weir_operator.fleet.store import Key, Store, StoredObject
 from weir_operator.fleet.tables import changes
 from weir_operator.fleet.topics import KafkaAway
+from weir_operator.reconcile import rejections
 from weir_operator.reconcile.resources import ResourceReconciler
 from weir_operator.reconcile.sharing import SharedReconciler
 from weir_operator.reconcile.specs import parsed
@@ -251,3 +253,77 @@ def test_another_source_is_another_router(world: World) -> None:
     world.apply("b", source={"topic": "others"})
     world.passes()
     assert len(world.store.list("StreamJob")) == 2
+
+
+WRONG: dict[str, Any] = {"transform": {"set": {f"a.b.c.d{number}": "1" for number in range(3)}}}
+
+
+@pytest.mark.parametrize("wrong", [WRONG, {"match": {"types": []}}, {"destination": {"topic": "events"}}])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_rule_that_becomes_wrong_keeps_its_last_right_version(
+    world: World, wrong: Mapping[str, Any], restarted: bool
+) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    revision, table = world.rule("a").status.revision, dict(world.tables.held[f"{world.router.metadata.name}.rules"])
+    world.store.apply(
+        Key(kind="RoutingRule", name="a"),
+        {"source": {"topic": "events"}, "match": {"types": ["t"]}, "destination": {"topic": "new"}, **wrong},
+    )
+    if restarted:
+        world.restart()
+    world.passes()
+    assert world.tables.held[f"{world.router.metadata.name}.rules"] == table
+    status = world.rule("a").status
+    assert (status.phase, status.revision) == ("Degraded", revision)
+    assert all(error.path.startswith("spec.") for error in status.errors) and status.errors
+    validated, ready = status.condition("Validated"), status.condition("Ready")
+    assert validated is not None and (validated.status, validated.reason) == ("False", "InvalidSpec")
+    assert ready is not None and (ready.status, ready.reason) == ("True", "PreviousRevisionRuns")
+    assert world.phase("b") == "Active"
+
+    world.apply("a", topic="right")
+    world.passes()
+    world.follow()
+    world.passes()
+    assert (world.phase("a"), world.rule("a").status.errors) == ("Active", ())
+    assert "right" in str(world.tables.held)
+
+
+def test_a_wrong_rule_may_go_like_any_other(world: World) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    world.apply("a", **WRONG)
+    world.passes()
+    world.delete("a")
+    world.passes()
+    assert world.phase("a") == "Deleting"
+    world.follow()
+    world.passes()
+    assert world.store.get(Key(kind="RoutingRule", name="a")) is None
+
+
+def test_a_wrong_rule_of_the_last_router_still_takes_it_down(world: World) -> None:
+    world.apply("a")
+    world.up()
+    world.apply("a", **WRONG)
+    world.passes()
+    world.delete("a")
+    world.passes()
+    assert world.router.deleting
+
+
+def test_what_is_noted_of_the_file_of_a_rule_is_told_while_its_version_routes(world: World) -> None:
+    world.apply("a")
+    world.up()
+    rule = world.rule("a")
+    noted = rejections.written([FieldError(path="spec.match.types", message="is required")])
+    world.store.apply(rule.key, rule.spec, annotations={rejections.REJECTED: noted})
+    world.passes()
+    status = world.rule("a").status
+    assert (status.phase, [error.path for error in status.errors]) == ("Degraded", ["spec.match.types"])
+    world.store.apply(rule.key, rule.spec)
+    world.passes()
+    assert (world.phase("a"), world.rule("a").status.errors) == ("Active", ())
