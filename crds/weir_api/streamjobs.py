@@ -129,6 +129,10 @@ class StreamJobSpec(Spec):
     runtime: Runtime = Runtime()
     state: StatePolicy = StatePolicy()
     services: tuple[Service, ...] = Field(default=(), max_length=16, description="Programs of Weir beside the job")
+    needs_state: bool = Field(
+        default=False,
+        description="Never start from nothing: the state must come from a savepoint of the program that goes before it",
+    )
     suspended: Suspended = False
 
     def problems(self, name: str) -> Iterator[FieldError]:  # noqa: ARG002 - others need it

@@ -88,7 +88,9 @@ def compile_router(router: Router, *, primer: bool = False) -> StreamJobSpec:
         operators=(Operator(name="rules", columns=("weir_rules", "weir_line"), type="temporal-join"),),
         topics=_topics(router),
     )
-    return StreamJobSpec(program=program, runtime=router.runtime, services=(_dispatcher(router),))
+    return StreamJobSpec(
+        program=program, runtime=router.runtime, services=(_dispatcher(router),), needs_state=not primer
+    )
 
 
 def _records(router: Router, source: Source) -> str:

@@ -1,10 +1,11 @@
 """Where a start takes its state from, and when it must not start at all. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from weir_api.launchers import RestorePoint, StartRequest
-from weir_api.statuses import Job
+from weir_api.statuses import Job, Status
 
 from . import verdicts
 from .situations import RESTORE_FROM, SETTLED, Situation
@@ -27,8 +28,8 @@ def choose(situation: Situation) -> Choice:
     there never was anything.
     """
     recorded = situation.rollover.restore_from
-    if (named := by_hand(situation)) is not None:
-        return Choice("annotation", None if named == EMPTY else named)
+    if (given := by_hand(situation)) is not None:
+        return Choice("annotation", None if given == EMPTY else given)
     if recorded is not None:
         return Choice("recorded", recorded) if situation.exists(recorded) else Choice("missing", recorded)
     return Choice("missing" if situation.status.revision is not None else "empty")
@@ -36,8 +37,18 @@ def choose(situation: Situation) -> Choice:
 
 def by_hand(situation: Situation) -> str | None:
     """The restore point the user names, unless it was used before."""
-    named = situation.wanted.annotations.get(RESTORE_FROM)
-    return named if named and named != situation.status.restored_by_hand else None
+    return named(situation.wanted.annotations, situation.status)
+
+
+def named(annotations: Mapping[str, str], status: Status) -> str | None:
+    """The same, of a StreamJob as it is stored."""
+    found = annotations.get(RESTORE_FROM)
+    return found if found and found != status.restored_by_hand else None
+
+
+def begins_anew(situation: Situation) -> bool:
+    """Whether the user gave up all state of a job that does not run: nothing of it can be lost by a change."""
+    return situation.status.job is None and by_hand(situation) == EMPTY
 
 
 def newest(situation: Situation, job: Job) -> str | None:
@@ -55,9 +66,9 @@ def missing(situation: Situation, job: Job) -> bool:
     """Whether a job that ran stably has nothing left to go on from."""
     if not situation.observed.points_known:
         return False  # nor is it there: see `request`, which is not made then
-    location, named = newest(situation, job), situation.status.restored_by_hand
+    location, given = newest(situation, job), situation.status.restored_by_hand
     rollover = situation.status.rollover
-    if rollover is not None and rollover.step not in SETTLED and named is not None and named == (location or EMPTY):
+    if rollover is not None and rollover.step not in SETTLED and given is not None and given == (location or EMPTY):
         return False  # the user's word; it may lie outside the StreamJob's own directory
     if location is not None:
         return not situation.exists(location)

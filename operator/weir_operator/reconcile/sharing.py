@@ -22,9 +22,10 @@ from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject
 from weir_operator.fleet.topics import TopicError
 
-from . import rejections
+from . import rejections, restores
 from . import sharing_statuses as statuses
 from .accepting import Acceptances, Member
+from .situations import RESTORE_FROM
 
 STREAMJOB: Final = "StreamJob"
 
@@ -111,7 +112,7 @@ class SharedReconciler:
         with published.lock:
             shared = self._compiled(published, sharing, members, member.resource)
             self._follow(published, shared, members, child)
-            child = self._applied(key, shared, members, child, primed=published.followed)
+            child = self._applied(key, shared, members, child, published)
         if stored.deleting:
             gone = published.followed and stored.metadata.uid not in published.generations
             trouble = published.trouble
@@ -151,10 +152,10 @@ class SharedReconciler:
 
     def _follow(self, published: _Published, shared: Shared, members: _Members, child: StoredObject | None) -> None:
         try:
-            if child is None:
-                # What an earlier job of this name has read, this one has not.
-                self.tables.forget(shared.topic, shared.group)
+            if child is None or _begins_anew(child):
+                # What an earlier job of this name has read, the next one has not.
                 published.table, published.followed, published.taken = None, False, {}
+                self.tables.forget(shared.topic, shared.group)
             if published.table != shared.table:
                 published.followed = False
                 published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
@@ -180,19 +181,25 @@ class SharedReconciler:
         return followed
 
     def _applied(
-        self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, *, primed: bool
+        self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, published: _Published
     ) -> StoredObject | None:
-        """The StreamJob with its owners. Once it is not the primer it never is again."""
+        """The StreamJob with its owners. Once it is not the primer it is one again only to begin without state."""
         primer = _written(shared.primer)
-        running = child is not None and child.spec.get("program") != primer["program"]
-        ready = running or (primed and child is not None and not child.deleting)
+        if child is not None and _begins_anew(child):
+            if published.trouble:
+                return child  # what the job before has read is not forgotten yet
+            ready = False
+        else:
+            running = child is not None and child.spec.get("program") != primer["program"]
+            ready = running or (published.followed and child is not None and not child.deleting)
         wanted = shared.spec if ready else shared.primer
         owners = tuple(
             OwnerReference(kind=one.stored.kind, name=name, uid=one.stored.metadata.uid)
             for name, one in sorted(members.items())
         )
         try:
-            return self.store.apply(key, _written(self.adjusted(wanted)), owners=owners)[0]
+            spec = _written(self.adjusted(wanted))
+            return self.store.apply(key, spec, annotations=_kept(child, members), owners=owners)[0]
         except DeletingError:
             return child  # an earlier one of this name is still on its way out
 
@@ -220,6 +227,20 @@ class SharedReconciler:
         reason = "" if active else _waiting(published, current=current, primer=primer)
         phase = "Suspended" if member.suspended else "Active"
         return statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason), not active
+
+
+def _begins_anew(child: StoredObject) -> bool:
+    """Whether the user gave up all state of a job that does not run and did run before."""
+    status = child.status
+    anew = restores.named(child.metadata.annotations, status) == restores.EMPTY
+    return anew and status.job is None and status.revision is not None
+
+
+def _kept(child: StoredObject | None, members: _Members) -> dict[str, str]:
+    """A word of the user's about state, written on the StreamJob or on one of those that share it."""
+    given = [members[name].stored.metadata.annotations for name in sorted(members)]
+    given += [child.metadata.annotations] if child is not None else []
+    return next(({RESTORE_FROM: one[RESTORE_FROM]} for one in given if RESTORE_FROM in one), {})
 
 
 def _written(spec: StreamJobSpec) -> Spec:

@@ -388,6 +388,29 @@ def test_never_empty_where_state_is_expected(story: Story) -> None:
     assert story.is_in("Running") and order is not None and order.restore_from == named
 
 
+def test_what_needs_state_never_starts_from_nothing_but_after_the_program_before_it(story: Story) -> None:
+    """The user's `empty` is for the program that goes before; a change of operators loses nothing then."""
+    story.apply(number=1)
+    story.rest()
+    story.apply(number=2, needsState=True)
+    story.rest()
+    story.apply(number=2, needsState=True, suspended=True)
+    story.rest()
+    story.world.points = {}
+    empty = {"weir.dev/restore-from": "empty"}
+    story.apply(number=2, needsState=True, annotations=empty)
+    story.rest()
+    assert not story.world.live_jobs() and story.status.job is None
+    story.world.committed = 0
+    story.apply(number=1, key="other", annotations=empty)
+    story.rest()
+    assert story.is_in("Running") and story.status.restored_by_hand == "empty"
+    story.apply(number=2, key="other", needsState=True, annotations=empty)
+    story.rest()
+    order = story.running().order
+    assert story.is_in("Running") and order is not None and order.restore_from is not None
+
+
 def test_a_corrupted_savepoint_waits_for_a_person(story: Story) -> None:
     story.apply()
     story.rest()

@@ -327,3 +327,39 @@ def test_what_is_noted_of_the_file_of_a_rule_is_told_while_its_version_routes(wo
     world.store.apply(rule.key, rule.spec)
     world.passes()
     assert (world.phase("a"), world.rule("a").status.errors) == ("Active", ())
+
+
+@pytest.mark.parametrize("annotated", ["rule", "router"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_router_that_begins_without_state_is_primed_again(world: World, annotated: str, restarted: bool) -> None:
+    """Its group's offsets are those of the job before: they prove nothing of the one that comes."""
+    world.apply("a")
+    world.up()
+    gone = Status(phase="Failed", observed_generation=1, revision="r")
+    world.store.write_status(world.router.key, world.router.metadata.uid, gone)
+    world.passes()
+    assert world.primed
+    one = world.rule("a") if annotated == "rule" else world.router
+    owners, empty = one.metadata.owner_references, {"weir.dev/restore-from": "empty"}
+    world.store.apply(one.key, one.spec, annotations=empty, owners=owners)
+    world.tables.away = True
+    world.passes()
+    assert world.primed  # until what was read is forgotten
+    world.tables.away = False
+    world.passes()
+    assert (world.primed, world.phase("a")) == (False, "Pending")
+    assert world.router.metadata.annotations == empty
+
+    used = Status(phase="Running", revision="p", restored_by_hand="empty", job=Job(id="p", state="RUNNING"))
+    world.store.write_status(world.router.key, world.router.metadata.uid, used)
+    if restarted:
+        world.restart()
+    world.passes()
+    assert not world.primed
+    world.follow()
+    world.passes()
+    assert world.primed
+    used = used.model_copy(update={"job": Job(id="q", state="RUNNING")})
+    world.store.write_status(world.router.key, world.router.metadata.uid, used)
+    world.passes()
+    assert (world.primed, world.phase("a")) == (True, "Active")
