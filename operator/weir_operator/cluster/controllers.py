@@ -52,7 +52,7 @@ class Controller:
         self.objects = ClusterObjects(self.api, self.cluster.namespaces, self._written)
         self.fleet = KubernetesFleet(self.api, self.cluster, self.addresses)
         streamjobs = Reconciler(self.objects, self.fleet, paces=self.paces)
-        shared = SharedReconciler(self.objects, KafkaTables(self.fleet.bootstrap_servers), SHARINGS)
+        shared = SharedReconciler(self.objects, KafkaTables(self.fleet.bootstrap_servers), SHARINGS, woken=self.wake)
         kinds = ResourceReconciler(
             self.objects, self.compile, shared, soon=self.paces.brisk * 2, calm=self.paces.calm * 4
         )

@@ -25,6 +25,7 @@ from .actions import (
     Serve,
     Start,
     StopWithSavepoint,
+    TakeSavepoint,
 )
 from .directories import Directories
 from .fleets import FleetError, Locations, RefusedError
@@ -168,6 +169,9 @@ class LocalFleet:
             case StopWithSavepoint():
                 url = self._flink_url(key, action.revision)
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
+            case TakeSavepoint():
+                url = self._flink_url(key, action.revision)
+                self._flink.take_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision), request)
             case Serve(services=services):

@@ -48,8 +48,8 @@ class Acceptances:
         except SpecError as wrong:
             return stored, wrong.errors
         text = json.dumps(stored.spec, sort_keys=True, ensure_ascii=False)
-        accepted = Accepted(generation=stored.metadata.generation, spec=text)
-        if stored.status.accepted != accepted:
+        accepted, before = Accepted(generation=stored.metadata.generation, spec=text), stored.status.accepted
+        if before is None or (before.generation, before.spec) != (accepted.generation, accepted.spec):
             status = stored.status.model_copy(update={"accepted": accepted})
             stored = self.store.write_status(stored.key, stored.metadata.uid, status, stored.metadata.resource_version)
         self._known[stored.metadata.uid] = accepted

@@ -104,7 +104,7 @@ class ResourceReconciler:
         return self.calm
 
     def _tell(self, stored: StoredObject, status: Status) -> None:
-        kept = status.model_copy(update={"accepted": stored.status.accepted})
+        kept = status if status.accepted else status.model_copy(update={"accepted": stored.status.accepted})
         self.store.write_status(stored.key, stored.metadata.uid, kept, stored.metadata.resource_version)
 
 

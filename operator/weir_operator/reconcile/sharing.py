@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from weir_api.blocks import Spec as ResourceSpec
@@ -19,15 +20,19 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler.shares import Shared, Sharing
 from weir_operator.fleet.followers import Tables
 from weir_operator.fleet.objects import Objects
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject, utc_now
 from weir_operator.fleet.topics import TopicError
 
 from . import rejections, restores
 from . import sharing_statuses as statuses
 from .accepting import Acceptances, Member
-from .situations import RESTORE_FROM
+from .situations import RESTORE_FROM, SAVEPOINT
 
 STREAMJOB: Final = "StreamJob"
+SAVE_EVERY: Final = timedelta(seconds=60)
+"""A change that comes so soon after a savepoint takes no other: ten changes a second would be ten of them."""
+PATIENCE: Final = 15.0
+"""Seconds a change waits for its savepoint; then it comes without."""
 
 
 @dataclass
@@ -47,6 +52,11 @@ class _Published:
     shared: Shared | None = None
     version: frozenset[tuple[str, int]] = frozenset()
     """Of what `shared` was compiled from: uids and generations in effect."""
+    word: str = ""
+    """That a savepoint was asked for with, before what is new is published."""
+    saving_since: float = 0.0
+    saved: Mapping[str, str] = field(default_factory=dict)
+    """By uid, the job's newest savepoint from before it got what is in effect of this one."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -73,6 +83,9 @@ class SharedReconciler:
     """The last word on what runs, as when everything is being suspended."""
     ask_every: float = 0.2
     """Seconds between two questions whether a job has followed."""
+    now: Callable[[], datetime] = utc_now
+    woken: Callable[[Key], None] = lambda _: None
+    """Told of each StreamJob that was changed here."""
     _published: dict[Key, _Published] = field(default_factory=dict)
     _listings: dict[str, _Listing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -157,12 +170,16 @@ class SharedReconciler:
                 published.table, published.followed, published.taken = None, False, {}
                 self.tables.forget(shared.topic, shared.group)
             if published.table != shared.table:
+                if not self._saved(published, shared, child):
+                    return
                 published.followed = False
                 published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
                 published.table = shared.table
-            published.generations = {
-                one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions
-            }
+            before, published.generations = (
+                published.generations,
+                {one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions},
+            )
+            _note_savepoint(published, before, child)
             if not published.followed and child is not None and child.status.phase == "Running":
                 published.followed = self._asked(published, shared)
             if published.followed:
@@ -170,6 +187,23 @@ class SharedReconciler:
             published.trouble = ""
         except TopicError as error:
             published.trouble = str(error)
+
+    def _saved(self, published: _Published, shared: Shared, child: StoredObject | None) -> bool:
+        """Whether what is new may be published: after a savepoint of the job as it is, or where none can be taken."""
+        if published.table is None or child is None or child.status.phase != "Running":
+            return True
+        if child.spec.get("program") == _written(shared.primer)["program"]:
+            return True
+        status, asked = child.status, child.status.asked
+        word, now = child.metadata.annotations.get(SAVEPOINT), time.monotonic()
+        if word is not None and (asked is None or asked.word != word or asked.state == "InProgress"):
+            return now - published.saving_since > PATIENCE
+        times = [status.savepoint.taken_at] if status.savepoint is not None else []
+        times += [asked.at] if asked is not None else []
+        if times and self.now() - max(times) < SAVE_EVERY:
+            return True
+        published.word, published.saving_since = self.now().isoformat(), now
+        return False
 
     def _asked(self, published: _Published, shared: Shared) -> bool:
         """All that wait for one answer ask once."""
@@ -199,7 +233,11 @@ class SharedReconciler:
         )
         try:
             spec = _written(self.adjusted(wanted))
-            return self.store.apply(key, spec, annotations=_kept(child, members), owners=owners)[0]
+            annotations = _kept(child, members, published.word)
+            applied, change = self.store.apply(key, spec, annotations=annotations, owners=owners)
+            if change != "unchanged":
+                self.woken(key)
+            return applied
         except DeletingError:
             return child  # an earlier one of this name is still on its way out
 
@@ -226,7 +264,8 @@ class SharedReconciler:
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
         phase = "Suspended" if member.suspended else "Active"
-        return statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason), not active
+        status = statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason)
+        return statuses.with_savepoint(stored, status, published.saved.get(uid)), not active
 
 
 def _begins_anew(child: StoredObject) -> bool:
@@ -236,11 +275,21 @@ def _begins_anew(child: StoredObject) -> bool:
     return anew and status.job is None and status.revision is not None
 
 
-def _kept(child: StoredObject | None, members: _Members) -> dict[str, str]:
-    """A word of the user's about state, written on the StreamJob or on one of those that share it."""
-    given = [members[name].stored.metadata.annotations for name in sorted(members)]
-    given += [child.metadata.annotations] if child is not None else []
-    return next(({RESTORE_FROM: one[RESTORE_FROM]} for one in given if RESTORE_FROM in one), {})
+def _kept(child: StoredObject | None, members: _Members, word: str) -> dict[str, str]:
+    """A word of the user's about state, written on the StreamJob or on one of those that share it, and our own."""
+    own = child.metadata.annotations if child is not None else {}
+    given = [*(members[name].stored.metadata.annotations for name in sorted(members)), own]
+    kept = next(({RESTORE_FROM: one[RESTORE_FROM]} for one in given if RESTORE_FROM in one), {})
+    asked = word or own.get(SAVEPOINT)
+    return kept | ({SAVEPOINT: asked} if asked else {})
+
+
+def _note_savepoint(published: _Published, before: Mapping[str, int], child: StoredObject | None) -> None:
+    """What was the newest savepoint when a generation was published."""
+    savepoint = child.status.savepoint if child is not None else None
+    if savepoint is not None:
+        new = (uid for uid, generation in published.generations.items() if before.get(uid) != generation)
+        published.saved = {**published.saved, **dict.fromkeys(new, savepoint.location)}
 
 
 def _written(spec: StreamJobSpec) -> Spec:

@@ -40,6 +40,14 @@ def _reason(phase: str, seen: Status) -> str:
     return "PreviousRevisionRuns" if seen.phase == "Running" else "NotStarted"
 
 
+def with_savepoint(stored: StoredObject, status: Status, location: str | None) -> Status:
+    """The same with the savepoint from before the job got what is in effect, if it is known."""
+    accepted = stored.status.accepted
+    if accepted is None or location is None:
+        return status
+    return status.model_copy(update={"accepted": accepted.model_copy(update={"savepoint": location})})
+
+
 def degraded(stored: StoredObject, status: Status, wrong: tuple[FieldError, ...]) -> Status:
     """The same while the spec that is written is wrong and one before it is in effect."""
     message = "; ".join(map(str, wrong))

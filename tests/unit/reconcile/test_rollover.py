@@ -411,6 +411,35 @@ def test_what_needs_state_never_starts_from_nothing_but_after_the_program_before
     assert story.is_in("Running") and order is not None and order.restore_from is not None
 
 
+def test_a_savepoint_is_taken_once_of_a_job_that_goes_on(story: Story) -> None:
+    story.apply()
+    story.rest()
+    job = story.status.job
+    for word in ("one", "two"):
+        story.apply(annotations={"weir.dev/savepoint": word})
+        story.rest()
+        asked, savepoint = story.status.asked, story.status.savepoint
+        assert asked is not None and (asked.word, asked.state) == (word, "Taken")
+        assert savepoint is not None and savepoint.trigger == asked.trigger
+        assert story.world.points[savepoint.location].kind == "savepoint"
+    assert set(story.world.taken.values()) == {1} and len(story.world.taken) == 2
+    assert story.is_in("Running") and story.status.job is not None and job is not None
+    assert story.status.job.id == job.id
+    story.apply(number=1, annotations={"weir.dev/savepoint": "two"})
+    story.rest()
+    assert story.is_in("Running") and len(story.world.taken) == 3
+
+
+def test_a_savepoint_that_fails_is_told_and_not_tried_for_ever(story: Story) -> None:
+    story.apply()
+    story.rest()
+    story.world.savepoints_fail = True
+    story.apply(annotations={"weir.dev/savepoint": "one"})
+    story.rest()
+    assert story.status.asked is not None and story.status.asked.state == "Failed"
+    assert story.is_in("Running") and not story.world.taken
+
+
 def test_a_corrupted_savepoint_waits_for_a_person(story: Story) -> None:
     story.apply()
     story.rest()

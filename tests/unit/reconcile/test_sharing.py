@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from weir_api.errors import FieldError
-from weir_api.statuses import Job, Status
+from weir_api.statuses import Asked, Job, Savepoint, Status
 from weir_api.streamjobs import Topic
 from weir_operator.compiler import compile_resource
 from weir_operator.compiler.routing_records import slot_of
@@ -17,9 +17,10 @@ from weir_operator.compiler.shares import SHARINGS
 from weir_operator.fleet.store import Key, Store, StoredObject
 from weir_operator.fleet.tables import changes
 from weir_operator.fleet.topics import KafkaAway
-from weir_operator.reconcile import rejections
+from weir_operator.reconcile import rejections, sharing
 from weir_operator.reconcile.resources import ResourceReconciler
 from weir_operator.reconcile.sharing import SharedReconciler
+from weir_operator.reconcile.situations import SAVEPOINT
 from weir_operator.reconcile.specs import parsed
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -64,6 +65,7 @@ class World:
 
     store: Store
     tables: MemoryTables = field(default_factory=MemoryTables)
+    now: datetime = NOW
     kinds: ResourceReconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +74,9 @@ class World:
     def restart(self) -> None:
         """The operator is killed and starts anew: it knows nothing but what is stored."""
         self.kinds = ResourceReconciler(
-            self.store, compile_resource, SharedReconciler(self.store, self.tables, SHARINGS, ask_every=0)
+            self.store,
+            compile_resource,
+            SharedReconciler(self.store, self.tables, SHARINGS, ask_every=0, now=lambda: self.now),
         )
 
     def apply(self, name: str, types: Sequence[str] = ("t",), topic: str = "out", **more: Any) -> None:
@@ -109,7 +113,11 @@ class World:
 
     def run(self) -> None:
         """The router's present program runs."""
-        running = Status(phase="Running", observed_generation=1, job=Job(id="j", state="RUNNING"))
+        saved = Savepoint(location=f"file:///{self.now:%H%M%S}", taken_at=self.now, trigger="t", generation=1)
+        asked = self.router.status.asked
+        running = Status(
+            phase="Running", observed_generation=1, job=Job(id="j", state="RUNNING"), savepoint=saved, asked=asked
+        )
         self.store.write_status(self.router.key, self.router.metadata.uid, running)
 
     def follow(self) -> None:
@@ -363,3 +371,60 @@ def test_a_router_that_begins_without_state_is_primed_again(world: World, annota
     world.store.write_status(world.router.key, world.router.metadata.uid, used)
     world.passes()
     assert (world.primed, world.phase("a")) == (True, "Active")
+
+
+def asked(world: World, state: Literal["InProgress", "Taken", "Failed"]) -> None:
+    """The router's savepoint that was asked for last has come so far."""
+    word = world.router.metadata.annotations[SAVEPOINT]
+    request = Asked(word=word, job="j", trigger="t", target_directory="d", at=world.now, state=state)
+    status = world.router.status.model_copy(update={"asked": request})
+    if state == "Taken":
+        taken = Savepoint(location=f"file:///{word}", taken_at=world.now, trigger="t", generation=1)
+        status = status.model_copy(update={"savepoint": taken})
+    world.store.write_status(world.router.key, world.router.metadata.uid, status)
+
+
+@pytest.mark.parametrize("state", ["Taken", "Failed"])
+def test_a_change_comes_after_a_savepoint_of_the_router_and_many_after_one(
+    world: World, state: Literal["Taken", "Failed"]
+) -> None:
+    world.apply("a")
+    world.up()
+    before, first = len(world.tables.written), world.router.status.savepoint
+    world.now += timedelta(minutes=2)
+    world.apply("a", topic="b")
+    world.passes()
+    word = world.router.metadata.annotations[SAVEPOINT]
+    assert (len(world.tables.written), world.phase("a")) == (before, "Pending")
+    asked(world, "InProgress")
+    world.apply("a", topic="c")
+    world.passes()
+    assert len(world.tables.written) == before
+    asked(world, state)
+    world.passes()
+    world.follow()
+    world.passes()
+    assert len(world.tables.written) == before + 1 and world.phase("a") == "Active"
+    accepted, savepoint = world.rule("a").status.accepted, world.router.status.savepoint
+    assert accepted is not None and savepoint is not None and accepted.savepoint == savepoint.location
+    assert (savepoint == first) == (state == "Failed")
+
+    for number in range(20):
+        world.now += timedelta(seconds=2)
+        world.apply("a", topic=f"d{number}")
+        world.passes(1)
+    assert len(world.tables.written) == before + 21
+    assert world.router.metadata.annotations[SAVEPOINT] == word
+
+
+def test_a_change_does_not_wait_for_a_savepoint_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.apply("a")
+    world.up()
+    before = len(world.tables.written)
+    world.now += timedelta(minutes=2)
+    world.apply("a", topic="b")
+    world.passes()
+    assert len(world.tables.written) == before
+    monkeypatch.setattr(sharing, "PATIENCE", 0.0)
+    world.passes()
+    assert len(world.tables.written) == before + 1

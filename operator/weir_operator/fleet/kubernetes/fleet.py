@@ -19,6 +19,7 @@ from ..actions import (
     Serve,
     Start,
     StopWithSavepoint,
+    TakeSavepoint,
 )
 from ..fleets import FleetError, Locations, RefusedError
 from ..flink import FlinkClient
@@ -108,6 +109,9 @@ class KubernetesFleet:
             case StopWithSavepoint(revision=revision):
                 url = self._flink_url(key, revision)
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
+            case TakeSavepoint():
+                url = self._flink_url(key, action.revision)
+                self._flink.take_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision, names.LAUNCHER_PORT), request)
             case Serve(services=services):
