@@ -1,5 +1,6 @@
 """A savepoint of the running job, asked for by annotation: recorded, taken once, and the job goes on. Pure."""
 
+from weir_api import states
 from weir_api.statuses import Asked, Job, Savepoint, Status
 from weir_operator.fleet.actions import PruneState, TakeSavepoint
 from weir_operator.fleet.observations import SavepointObservation
@@ -35,7 +36,7 @@ def _outcome(situation: Situation, job: Job, asked: Asked) -> Step:
     found = situation.observed.savepoint or SavepointObservation("unknown")
     match found.state:
         case "completed" if found.location is not None:
-            return _taken(situation, job, asked, found.location)
+            return _taken(situation, job, asked, states.uri_of(found.location))
         case "failed" | "completed":
             return Step(_ended(situation, asked, found.reason))
     if situation.now >= asked.at + situation.limits.asked:
