@@ -122,6 +122,14 @@ class Program(Model):
     )
 
 
+class Forgets(Model):
+    """State that Flink gives up by the clock on the wall: what that means for a job that stood still."""
+
+    after: int = Field(gt=0, description="ms after which what was not written is forgotten")
+    used: int = Field(ge=0, description="ms for which it may still be needed while the job does not stand still")
+    path: str = Field(description="Field path that `after` comes from, for people")
+
+
 class StreamJobSpec(Spec):
     """A program, how it runs, and what may happen to its state."""
 
@@ -132,6 +140,9 @@ class StreamJobSpec(Spec):
     needs_state: bool = Field(
         default=False,
         description="Never start from nothing: the state must come from a savepoint of the program that goes before it",
+    )
+    forgets: Forgets | None = Field(
+        default=None, description="No start from state that is older than what it forgets allows, unless told to"
     )
     suspended: Suspended = False
 

@@ -98,6 +98,8 @@ def _manual(situation: Situation) -> bool:
     status, rollover = situation.status, situation.status.rollover
     if rollover is None:
         return False
+    if restores.outdated(situation):
+        return True
     if status.job is None:
         waiting = rollover.step in ("Judging", "Saved") and rollover.to_revision is not None
         return waiting and rollover.message != "" and restores.choose(situation).source == "missing"
@@ -177,6 +179,8 @@ def state_safe(situation: Situation) -> Said:
     rollover, observed = situation.status.rollover, situation.observed
     if rollover is None:
         return "True", "NoState", ""
+    if why := restores.outdated(situation):
+        return "False", "StateOutdated", why
     if _manual(situation):
         why = rollover.message or ready(situation)[2]
         points = "" if "restore point" in why else f"; {restores.described(observed.points)}"

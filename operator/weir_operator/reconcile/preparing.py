@@ -72,7 +72,8 @@ def start_without_job(situation: Situation) -> Step:
     choice = restores.choose(situation)
     if choice.source == "missing":
         gone = f"{choice.location} is not there any more" if choice.location else "there is nothing to restore from"
-        why = f"{gone}; {restores.described(situation.observed.points)}"
+        return Step(noted(situation, f"{gone}; {restores.described(situation.observed.points)}"))
+    if choice.source == "recorded" and (why := restores.too_old(situation, choice.location)):
         return Step(noted(situation, why))
     status, spec = situation.status, situation.wanted.spec
     if choice.location is None and spec is not None and spec.needs_state:

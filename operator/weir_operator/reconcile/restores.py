@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from weir_api.launchers import RestorePoint, StartRequest
@@ -73,6 +74,38 @@ def missing(situation: Situation, job: Job) -> bool:
     if location is not None:
         return not situation.exists(location)
     return situation.status.revision == job.revision
+
+
+def outdated(situation: Situation) -> str | None:
+    """Why a job that is not running must not start by itself: it stood still and would forget what it still needs."""
+    status = situation.status
+    if status.job is not None:
+        if situation.phase(status.job.revision) not in (None, "standby"):
+            return None
+        return too_old(situation, newest(situation, status.job))
+    rollover = status.rollover
+    if rollover is None or rollover.step not in ("Judging", "Saved") or rollover.to_revision is None:
+        return None
+    choice = choose(situation)
+    return too_old(situation, choice.location) if choice.source == "recorded" else None
+
+
+def too_old(situation: Situation, location: str | None) -> str | None:
+    """The same of a start from this place."""
+    spec = situation.wanted.spec
+    forgets = spec.forgets if spec is not None else None
+    point = next((one for one in situation.observed.points if one.location == location), None)
+    if forgets is None or point is None or location in (situation.status.restored_by_hand, by_hand(situation)):
+        return None
+    age, used = situation.now - point.taken_at, timedelta(milliseconds=forgets.used)
+    if age + used <= timedelta(milliseconds=forgets.after):
+        return None
+    after = timedelta(milliseconds=forgets.after).days
+    return (
+        f"the job has stood still for {age.days} days, and what was not written for {after} days is forgotten, some of "
+        f"it still in use: set {forgets.path} to {(age + used).days + 2}d or more until it has caught up, or name "
+        f"{location} in the annotation {RESTORE_FROM} to go on without"
+    )
 
 
 def request(situation: Situation, job: Job, location: str | None) -> StartRequest:
