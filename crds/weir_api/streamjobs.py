@@ -92,6 +92,9 @@ class Topic(Model):
     config: dict[str, str] = Field(default={}, description="Kafka's topic settings, used when the topic is made")
     create: bool = Field(default=True, description="Whether it may be made when it is missing")
     bootstrap_servers: str | None = Field(default=None, description="Kafka's address; default: the operator's")
+    secret: str | None = Field(
+        default=None, max_length=253, description="Name of the secret with the properties of Kafka's client"
+    )
     role: Literal["source", "sink", "deadLetters", "late"] = Field(
         default="sink", description="What the job does with it; decides which of status.records counts it"
     )

@@ -17,7 +17,7 @@ from weir_api.streamjobs import StreamJobSpec
 
 from ..compiler import compile_resource
 from ..compiler.shares import SHARINGS
-from ..fleet import artifacts, broker, java, topics
+from ..fleet import artifacts, broker, java, secrets, topics
 from ..fleet.broker import Broker
 from ..fleet.directories import Directories
 from ..fleet.followers import KafkaTables
@@ -81,7 +81,11 @@ class Engine:
             self._fleet = LocalFleet(self.places, self.servers, environment, _SERVICES)
             streamjobs = Reconciler(self.store, self._fleet)
             shared = SharedReconciler(
-                self.store, KafkaTables(self.servers), SHARINGS, self._adjusted, woken=self._woken
+                self.store,
+                KafkaTables(self.servers, secrets.in_directory(environment.secrets)),
+                SHARINGS,
+                self._adjusted,
+                woken=self._woken,
             )
             kinds = ResourceReconciler(self.store, self._compiled, shared)
             self._loop = Loop(streamjobs, kinds, self._report)

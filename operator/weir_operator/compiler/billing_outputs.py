@@ -12,6 +12,7 @@ from . import billing_periods as periods
 from .billing_roundings import rounded
 from .billing_rows import TOTAL, Money
 from .expressions import identifier, text
+from .kafka_options import secret
 from .sinks import sink_table, sink_topic
 
 _KEY = ("view", "key", "currency", "period")
@@ -69,10 +70,13 @@ def topics(name: str, spec: BillingViewSpec) -> tuple[Topic, ...]:
         partitions=spec.totals.partitions,
         bootstrap_servers=servers,
         config=_COMPACTED,
+        secret=secret(spec.source.authentication),
     )
     if spec.invoices is None:
         return (totals,)
-    return totals, sink_topic(Sink(topic=spec.invoices.topic, partitions=spec.invoices.partitions), servers)
+    return totals, sink_topic(
+        Sink(topic=spec.invoices.topic, partitions=spec.invoices.partitions), servers, spec.source.authentication
+    )
 
 
 def services(name: str, spec: BillingViewSpec) -> tuple[Service, ...]:

@@ -10,6 +10,7 @@ from weir_api.resources import Resource, RoutingRule
 from weir_api.streamjobs import StreamJobSpec, Topic
 
 from . import routing_records
+from .kafka_options import secret
 from .routings import compile_router, router_of
 
 
@@ -62,7 +63,7 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
     rules = [routing_records.Rule(each.metadata.name, each.spec) for each in given if each.metadata.name not in errors]
     secrets = _secrets(rules)
     whole = _served(compile_router(router), secrets)
-    servers = router.source.bootstrap_servers
+    servers, known = router.source.bootstrap_servers, secret(router.source.authentication)
     destinations = {rule.spec.destination.topic for rule in rules} - {None}
     return Shared(
         primer=_served(compile_router(router, primer=True), secrets),
@@ -70,7 +71,9 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
         table=routing_records.records(rules),
         topic=next(topic for topic in whole.program.topics if topic.name == router.rules_topic),
         group=router.rules_group,
-        topics=tuple(Topic(name=str(name), bootstrap_servers=servers) for name in sorted(map(str, destinations))),
+        topics=tuple(
+            Topic(name=str(name), bootstrap_servers=servers, secret=known) for name in sorted(map(str, destinations))
+        ),
         revisions={rule.name: rule.revision for rule in rules},
         errors=errors,
     )

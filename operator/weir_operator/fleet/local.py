@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from weir_api.launchers import Endpoint, RevisionAnswer, RevisionConfig
 
-from . import jobs, metrics, processes, snapshots
+from . import jobs, metrics, processes, secrets, snapshots
 from .actions import (
     Action,
     Deploy,
@@ -184,7 +184,7 @@ class LocalFleet:
                 self._topics_ready.pop(key, None)
 
     def _ensure_topics(self, key: Key, config: RevisionConfig) -> None:
-        jobs.ensure_topics(self._bootstrap_servers, config)
+        jobs.ensure_topics(self._bootstrap_servers, config, secrets.in_directory(self._environment.secrets))
         with self._lock:
             self._topics_ready.setdefault(key, set()).add(config.revision)
 

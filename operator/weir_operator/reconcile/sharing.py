@@ -124,7 +124,7 @@ class SharedReconciler:
         published = self._published.setdefault(key, _Published())
         with published.lock:
             shared = self._compiled(published, sharing, members, member.resource)
-            self._follow(published, shared, members, child)
+            self._follow(key.namespace, published, shared, members, child)
             child = self._applied(key, shared, members, child, published)
         if stored.deleting:
             gone = published.followed and stored.metadata.uid not in published.generations
@@ -163,17 +163,19 @@ class SharedReconciler:
             published.shared, published.version = sharing.compile(resources, resource), version
         return published.shared
 
-    def _follow(self, published: _Published, shared: Shared, members: _Members, child: StoredObject | None) -> None:
+    def _follow(
+        self, namespace: str, published: _Published, shared: Shared, members: _Members, child: StoredObject | None
+    ) -> None:
         try:
             if child is None or _begins_anew(child):
                 # What an earlier job of this name has read, the next one has not.
                 published.table, published.followed, published.taken = None, False, {}
-                self.tables.forget(shared.topic, shared.group)
+                self.tables.forget(namespace, shared.topic, shared.group)
             if published.table != shared.table:
                 if not self._saved(published, shared, child):
                     return
                 published.followed = False
-                published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
+                published.upto = self.tables.publish(namespace, shared.topic, shared.table, shared.topics)
                 published.table = shared.table
             before, published.generations = (
                 published.generations,
@@ -181,7 +183,7 @@ class SharedReconciler:
             )
             _note_savepoint(published, before, child)
             if not published.followed and child is not None and child.status.phase == "Running":
-                published.followed = self._asked(published, shared)
+                published.followed = self._asked(namespace, published, shared)
             if published.followed:
                 published.taken = published.generations
             published.trouble = ""
@@ -205,12 +207,12 @@ class SharedReconciler:
         published.word, published.saving_since = self.now().isoformat(), now
         return False
 
-    def _asked(self, published: _Published, shared: Shared) -> bool:
+    def _asked(self, namespace: str, published: _Published, shared: Shared) -> bool:
         """All that wait for one answer ask once."""
         now = time.monotonic()
         if now - published.asked_at < self.ask_every:
             return False
-        followed = self.tables.followed(shared.topic, shared.group, published.upto)
+        followed = self.tables.followed(namespace, shared.topic, shared.group, published.upto)
         published.asked_at = time.monotonic()
         return followed
 

@@ -36,7 +36,8 @@ class MemoryTables:
     made: set[str] = field(default_factory=set)
     away: bool = False
 
-    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
+    def publish(self, namespace: str, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
+        assert namespace == "default"
         if self.away:
             raise KafkaAway("Kafka is away")
         self.made |= {one.name for one in needed}
@@ -49,11 +50,12 @@ class MemoryTables:
                 before[key] = text
         return len(self.written)
 
-    def followed(self, topic: Topic, group: str, upto: int) -> bool:
-        assert topic.name in self.held
+    def followed(self, namespace: str, topic: Topic, group: str, upto: int) -> bool:
+        assert topic.name in self.held and namespace == "default"
         return self.committed.get(group, 0) >= upto
 
-    def forget(self, topic: Topic, group: str) -> None:  # noqa: ARG002 - as Tables has it
+    def forget(self, namespace: str, topic: Topic, group: str) -> None:  # noqa: ARG002 - as Tables has it
+        assert namespace == "default"
         if self.away:
             raise KafkaAway("Kafka is away")
         self.committed.pop(group, None)

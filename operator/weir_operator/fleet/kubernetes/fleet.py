@@ -26,7 +26,7 @@ from ..flink import FlinkClient
 from ..launchers import LauncherClient
 from ..observations import Observation, Watch
 from ..store import Key, utc_now
-from . import names, objects, service_objects
+from . import names, objects, secrets, service_objects
 from .api import CONFIG_MAP, DEPLOYMENT, OWN, POD, SERVICE, ClusterError, KubernetesApi
 from .apply import apply_and_prune
 from .configs import ClusterConfig
@@ -97,7 +97,7 @@ class KubernetesFleet:
         state = self.locations(key, "").state_directory
         match action:
             case EnsureTopics(config=config):
-                jobs.ensure_topics(self.bootstrap_servers, config)
+                jobs.ensure_topics(self.bootstrap_servers, config, secrets.in_cluster(self._api))
                 with self._lock:
                     self._topics_ready.setdefault(key, set()).add(config.revision)
             case Deploy():
