@@ -144,6 +144,9 @@ class StreamJobSpec(Spec):
         default=False,
         description="Never start from nothing: the state must come from a savepoint of the program that goes before it",
     )
+    instead: str = Field(
+        default="", max_length=512, description="What to do where a change would lose state, for people"
+    )
     forgets: Forgets | None = Field(
         default=None, description="No start from state that is older than what it forgets allows, unless told to"
     )

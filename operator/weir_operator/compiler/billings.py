@@ -25,6 +25,12 @@ _WHOLE = Shape("DECIMAL", (19, 0))
 _IDLE_AFTER = "10s"  # a period closes by the events of any partition, and no operator has two inputs to tell apart
 
 
+_INSTEAD = (
+    "another calendar or type of amount makes other totals: make a second BillingView, let both run until the periods "
+    "of the first one are closed, then delete that"
+)
+
+
 def compile_billing(resource: BillingView) -> StreamJobSpec:
     """The job that keeps the totals and closes the periods. Pure. Raises SpecError with field paths."""
     spec, name = resource.spec, resource.metadata.name
@@ -60,6 +66,7 @@ def compile_billing(resource: BillingView) -> StreamJobSpec:
         state=spec.state,
         suspended=spec.suspended,
         forgets=forgets,
+        instead=_INSTEAD,
         services=outputs.services(name, spec),
     )
 

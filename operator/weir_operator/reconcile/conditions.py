@@ -185,13 +185,15 @@ def state_safe(situation: Situation) -> Said:
         why = rollover.message or ready(situation)[2]
         points = "" if "restore point" in why else f"; {restores.described(observed.points)}"
         return "False", "ManualRestoreRequired", f"{why}{points}; {BY_HAND}"
-    policy = situation.wanted.spec.state if situation.wanted.spec else StatePolicy()
+    spec = situation.wanted.spec
+    policy = spec.state if spec else StatePolicy()
     lost = verdicts.unpermitted(rollover.verdict, policy, situation.wanted.name) if rollover.verdict else ()
     if rollover.step == "Refused" and rollover.to_revision == situation.wanted.revision and lost:
         operators = "; ".join(f"{one.uid}: {one.fate}, {one.reason}" for one in lost)
         names = ", ".join(one.uid for one in lost)
         how = f"to give it up: state: {{onIncompatibleChange: reset, operators: [{names}]}}"
-        return "False", "StateWouldBeLost", f"{operators}; {how}"
+        instead = f"; or: {spec.instead}" if spec and spec.instead else ""
+        return "False", "StateWouldBeLost", f"{operators}; {how}{instead}"
     if rollover.verdict and verdicts.lost(rollover.verdict) and rollover.step != "Refused":
         return "True", "LossAllowed", ", ".join(one.uid for one in verdicts.lost(rollover.verdict))
     return "True", "Kept" if situation.status.revision else "NoState", ""
