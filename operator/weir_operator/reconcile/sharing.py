@@ -182,7 +182,7 @@ class SharedReconciler:
                 {one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions},
             )
             _note_savepoint(published, before, child)
-            if not published.followed and child is not None and child.status.phase == "Running":
+            if not published.followed and child is not None and _runs(child):
                 published.followed = self._asked(namespace, published, shared)
             if published.followed:
                 published.taken = published.generations
@@ -262,12 +262,17 @@ class SharedReconciler:
             return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
         current = published.taken.get(uid) == member.generation
         primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
-        running = child is not None and child.status.phase == "Running"
+        running = child is not None and _runs(child)
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
         phase = "Suspended" if member.suspended else "Active"
         status = statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason)
         return statuses.with_savepoint(stored, status, published.saved.get(uid)), not active
+
+
+def _runs(child: StoredObject) -> bool:
+    """Whether its program, as it is asked for now, runs: not the primer's last word, told of what comes after it."""
+    return child.status.phase == "Running" and child.status.observed_generation == child.metadata.generation
 
 
 def _begins_anew(child: StoredObject) -> bool:
