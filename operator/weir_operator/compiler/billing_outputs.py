@@ -141,7 +141,8 @@ def _values(spec: BillingViewSpec, money: Money, row: _Row) -> str:
         row.events,
         row.seen,
         *row.further,
-        # Not the rows' own time, which is the end of the period: Kafka refuses records from the future.
-        row.seen,
+        # Not the rows' own time, which is the end of the period: Kafka refuses records from the future, as those of a
+        # single event that is ahead of its time would be from then on.
+        f"CASE WHEN {row.seen} > CURRENT_TIMESTAMP THEN CURRENT_TIMESTAMP ELSE {row.seen} END",
     ]
     return ",\n  ".join(values)
