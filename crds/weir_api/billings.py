@@ -54,6 +54,12 @@ class Period(Model):
         default="30d",
         description="How long after its closing a period may still be corrected; later events go to the late topic",
     )
+    remember: PositiveDuration | None = Field(
+        default=None,
+        description="How long a total is kept after its last event, by the clock on the wall; a job that stood still "
+        "longer than half of it does not start by itself. Default, and the least: twice as long as a total can change; "
+        "by default 90d or more",
+    )
 
 
 class View(Model):

@@ -14,9 +14,13 @@ TRANSITIONS: Final[dict[Phase, frozenset[Phase]]] = {
     "Active": frozenset({"Pending", "Suspended", "Failed", "Degraded", "Deleting"}),
     "Updating": frozenset({"Running", "Degraded", "Failed", "Suspending", "Deleting"}),
     "Suspending": frozenset({"Suspended", "Running", "Updating", "Degraded", "Failed", "Deleting"}),
-    "Suspended": frozenset({"Deploying", "Pending", "Failed", "Deleting"}),
-    "Degraded": frozenset({"Running", "Updating", "Deploying", "Suspending", "Failed", "Deleting"}),
-    "Failed": frozenset({"Deploying", "Updating", "Running", "Degraded", "Suspending", "Suspended", "Deleting"}),
+    "Suspended": frozenset({"Deploying", "Pending", "Failed", "Degraded", "Deleting"}),
+    "Degraded": frozenset(
+        {"Pending", "Running", "Active", "Updating", "Deploying", "Suspending", "Suspended", "Failed", "Deleting"}
+    ),
+    "Failed": frozenset(
+        {"Pending", "Deploying", "Updating", "Running", "Degraded", "Suspending", "Suspended", "Deleting"}
+    ),
     "Deleting": frozenset(),
 }
 

@@ -57,6 +57,8 @@ REASONS: Final[Mapping[ConditionType, Mapping[str, str]]] = {
         "NoState": "there is no state yet",
         "LossAllowed": "the change loses state that the spec gave up by name; the message has the operators",
         "StateWouldBeLost": "refused: the change would lose state; the message has the operators and how to allow it",
+        "StateOutdated": "nothing runs: the job stood still so long that it would forget state it still needs; "
+        "the message has the field to change",
         "ManualRestoreRequired": "state is expected and not found where it was; the message has the restore points",
     },
     "Progressing": {

@@ -48,6 +48,18 @@ class Savepoint(Model):
     generation: int = Field(description="The generation of the spec it was taken for")
 
 
+class Asked(Model):
+    """The savepoint that was asked for last by the annotation `weir.dev/savepoint`, of a job that goes on."""
+
+    word: str = Field(description="The annotation's text: another one asks for another savepoint")
+    job: str = Field(description="The job that is saved")
+    trigger: str = Field(description="Flink's trigger id, chosen by Weir: a hash of uid, job and word")
+    target_directory: str = Field(description="URI under which it is written")
+    at: datetime = Field(description="When it was asked for")
+    state: Literal["InProgress", "Taken", "Failed"] = Field(default="InProgress", description="What became of it")
+    message: str = Field(default="", description="Why it failed, for people")
+
+
 class StepRecord(Model):
     """A step of the rollover and when it was recorded, for the timeline."""
 
@@ -116,6 +128,16 @@ class ServiceStatus(Model):
     message: str = Field(default="", description="Why not all are ready, for people")
 
 
+class Accepted(Model):
+    """The newest spec that was found right, and that is in effect while the one that is written is not."""
+
+    generation: int = Field(description="The generation it was written as")
+    spec: str = Field(description="The spec, as JSON")
+    savepoint: str | None = Field(
+        default=None, description="Location of the job's newest savepoint when it got this spec: from before the change"
+    )
+
+
 class Status(Model):
     """Status of all kinds and of StreamJob; only a StreamJob has `signature`."""
 
@@ -137,6 +159,10 @@ class Status(Model):
     fresh: dict[str, str] = Field(
         default_factory=dict, description="Operators whose state was given up once: uid -> what its id ends in since"
     )
+    accepted: Accepted | None = Field(
+        default=None, description="Of a resource that shares a job with others: its newest spec that was right"
+    )
+    asked: Asked | None = Field(default=None, description="The savepoint that was asked for last by annotation")
     restored_by_hand: str | None = Field(
         default=None, description="The last restore point named by the user's annotation that was used"
     )

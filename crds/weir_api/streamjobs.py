@@ -96,6 +96,9 @@ class Topic(Model):
     config: dict[str, str] = Field(default={}, description="Kafka's topic settings, used when the topic is made")
     create: bool = Field(default=True, description="Whether it may be made when it is missing")
     bootstrap_servers: str | None = Field(default=None, description="Kafka's address; default: the operator's")
+    secret: str | None = Field(
+        default=None, max_length=253, description="Name of the secret with the properties of Kafka's client"
+    )
     role: Literal["source", "sink", "deadLetters", "late"] = Field(
         default="sink", description="What the job does with it; decides which of status.records counts it"
     )
@@ -126,6 +129,14 @@ class Program(Model):
     )
 
 
+class Forgets(Model):
+    """State that Flink gives up by the clock on the wall: what that means for a job that stood still."""
+
+    after: int = Field(gt=0, description="ms after which what was not written is forgotten")
+    used: int = Field(ge=0, description="ms for which it may still be needed while the job does not stand still")
+    path: str = Field(description="Field path that `after` comes from, for people")
+
+
 class StreamJobSpec(Spec):
     """A program, how it runs, and what may happen to its state."""
 
@@ -133,6 +144,16 @@ class StreamJobSpec(Spec):
     runtime: Runtime = Runtime()
     state: StatePolicy = StatePolicy()
     services: tuple[Service, ...] = Field(default=(), max_length=16, description="Programs of Weir beside the job")
+    needs_state: bool = Field(
+        default=False,
+        description="Never start from nothing: the state must come from a savepoint of the program that goes before it",
+    )
+    instead: str = Field(
+        default="", max_length=512, description="What to do where a change would lose state, for people"
+    )
+    forgets: Forgets | None = Field(
+        default=None, description="No start from state that is older than what it forgets allows, unless told to"
+    )
     suspended: Suspended = False
 
     def problems(self, name: str) -> Iterator[FieldError]:  # noqa: ARG002 - others need it

@@ -1,6 +1,6 @@
 {{/*
-What the operator may do where it looks after resources, one rule for each use. It has no access to Secrets: pods mount
-what a program names. Deployments, Services and ConfigMaps it patches by server-side apply.
+What the operator may do where it looks after resources, one rule for each use. It has no access to Secrets but
+those for Kafka that are named in kafka.secrets: pods mount what a program names. Deployments, Services and ConfigMaps it patches by server-side apply.
 */}}
 {{- define "weir.operatorRules" -}}
 # Reading what users write, and finalizers.
@@ -30,6 +30,13 @@ what a program names. Deployments, Services and ConfigMaps it patches by server-
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, create, patch, delete]
+{{- with .Values.kafka.secrets }}
+# Making topics and publishing rules on a Kafka that asks who is there.
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: {{- toYaml . | nindent 4 }}
+  verbs: [get]
+{{- end }}
 # Why a pod does not run; what a state job found.
 - apiGroups: [""]
   resources: [pods]

@@ -17,7 +17,7 @@ from weir_api.streamjobs import StreamJobSpec
 
 from ..compiler import compile_resource
 from ..compiler.shares import SHARINGS
-from ..fleet import artifacts, broker, java, topics
+from ..fleet import artifacts, broker, java, secrets, topics
 from ..fleet.broker import Broker
 from ..fleet.directories import Directories
 from ..fleet.followers import KafkaTables
@@ -81,7 +81,13 @@ class Engine:
                 self._reach(self.settings.servers)
             self._fleet = LocalFleet(self.places, self.servers, environment, _SERVICES)
             streamjobs = Reconciler(self.store, self._fleet)
-            shared = SharedReconciler(self.store, KafkaTables(self.servers), SHARINGS, self._adjusted)
+            shared = SharedReconciler(
+                self.store,
+                KafkaTables(self.servers, secrets.in_directory(environment.secrets)),
+                SHARINGS,
+                self._adjusted,
+                woken=self._woken,
+            )
             kinds = ResourceReconciler(self.store, self._compiled, shared)
             self._loop = Loop(streamjobs, kinds, self._report)
             self._spawn(self._loop.run, "loop")
@@ -99,6 +105,10 @@ class Engine:
         """Something in the store has changed."""
         if self._loop is not None:
             self._loop.wake()
+
+    def _woken(self, key: Key) -> None:
+        if self._loop is not None:
+            self._loop.wake(key)
 
     def stop(self, deadline: float, meanwhile: Callable[[], None] = lambda: None) -> tuple[str, ...]:
         """Stop every job with a savepoint, then services and Kafka; the names of those that did not stop in time.

@@ -10,6 +10,7 @@ from weir_api.documents import Document, load, load_file
 from weir_api.errors import FieldError, Origin, SpecError
 from weir_api.resources import Resource, parse
 
+from ..fleet.store import DEFAULT_NAMESPACE
 from .failures import CommandError, Exit
 
 SUFFIXES = frozenset({".yaml", ".yml"})
@@ -37,12 +38,34 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """What stands in a file and is wrong. `key` is None where it cannot be told whose it is."""
+
+    file: Path
+    key: tuple[str, str, str] | None
+    error: SpecError
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people, with file and line."""
+        return tuple(self.error.origin.locate(problem) for problem in self.error.errors)
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a folder says. Files in `broken` say something that cannot be trusted: nothing they held may be removed."""
 
     written: tuple[Written, ...] = ()
     problems: tuple[str, ...] = ()
     broken: frozenset[Path] = frozenset()
+    refused: tuple[Refused, ...] = ()
+
+    def errors(self, key: tuple[str, str, str], file: Path) -> tuple[FieldError, ...]:
+        """What is wrong with this resource where it is written now, or with all of the file it stood in."""
+        of_it = [one for one in self.refused if one.key == key] or [
+            one for one in self.refused if one.key is None and one.file == file
+        ]
+        return tuple(error for one in of_it for error in one.error.errors)
 
 
 def files(folder: Path) -> tuple[Path, ...]:
@@ -66,24 +89,31 @@ def read_files(paths: Iterable[Path]) -> Contents:
     written: list[Written] = []
     problems: list[str] = []
     broken: set[Path] = set()
+    refused: list[Refused] = []
     for path in paths:
         for found in _read_file(path):
-            if isinstance(found, Written):
-                written.append(found)
-            else:
-                problems.append(found)
-                broken.add(path)
-    return _without_doubles(Contents(tuple(written), tuple(problems), frozenset(broken)))
+            match found:
+                case Written():
+                    written.append(found)
+                    continue
+                case Refused():
+                    refused.append(found)
+                    problems += found.lines
+                case _:
+                    problems.append(found)
+            broken.add(path)
+    return _without_doubles(Contents(tuple(written), tuple(problems), frozenset(broken), tuple(refused)))
 
 
 def read_text(text: str, name: str) -> Contents:
     """The resources of a text that stands in no file, as standard input."""
     path = Path(name)
+    found: list[Written | Refused]
     try:
-        found = [item for document in load(text, name) for item in _parsed(document, path)]
+        found = [_parsed(document, path) for document in load(text, name)]
     except SpecError as error:
-        found = [*_lines(error)]
-    problems = tuple(item for item in found if isinstance(item, str))
+        found = [Refused(path, None, error)]
+    problems = tuple(line for item in found if isinstance(item, Refused) for line in item.lines)
     written = tuple(item for item in found if isinstance(item, Written))
     return _without_doubles(Contents(written, problems, frozenset({path} if problems else ())))
 
@@ -100,28 +130,32 @@ def require_valid(contents: Contents) -> tuple[Written, ...]:
     return contents.written
 
 
-def _read_file(path: Path) -> Iterator[Written | str]:
+def _read_file(path: Path) -> Iterator[Written | Refused | str]:
     try:
         for document in load_file(path):
-            yield from _parsed(document, path)
+            yield _parsed(document, path)
     except SpecError as error:
-        yield from _lines(error)
+        yield Refused(path, None, error)
     except FileNotFoundError:  # removed since the folder was listed: then it says nothing
         return
     except OSError as error:
         yield f"{path}: cannot be read: {error.strerror or error}"
 
 
-def _parsed(document: Document, path: Path) -> Iterator[Written | str]:
+def _parsed(document: Document, path: Path) -> Written | Refused:
     try:
-        yield Written(parse(document.value, document.origin), document, path)
+        return Written(parse(document.value, document.origin), document, path)
     except SpecError as error:
-        yield from _lines(error)
+        return Refused(path, _named(document.value), error)
 
 
-def _lines(error: SpecError) -> Iterator[str]:
-    for problem in error.errors:
-        yield error.origin.locate(problem)
+def _named(value: object) -> tuple[str, str, str] | None:
+    """(kind, namespace, name) of a document that is no resource, as far as it says."""
+    match value:
+        case {"kind": str(kind), "metadata": {"name": str(name), **more}}:
+            namespace = more.get("namespace", DEFAULT_NAMESPACE)
+            return kind, str(namespace), name
+    return None
 
 
 def _without_doubles(contents: Contents) -> Contents:
@@ -137,6 +171,7 @@ def _without_doubles(contents: Contents) -> Contents:
         tuple(items[0] for items in by_key.values() if len(items) == 1),
         (*contents.problems, *problems),
         contents.broken | {item.file for items in doubles for item in items},
+        contents.refused,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Final
 from weir_api.resources import KINDS
 
 from ..fleet.store import DeletingError, Key, Spec, Store, StoredObject, StoreError
+from ..reconcile import rejections
+from ..reconcile.rejections import REJECTED
 from . import folders
 from .folders import Contents, Written
 
@@ -51,6 +53,7 @@ class Sync:
                 problems.append(str(error))
                 again = True
         try:
+            self._note(contents)
             removed, unsure = self._remove(contents)
         except StoreError as error:
             return Synced(tuple(changes), (*problems, str(error)), True)
@@ -66,6 +69,21 @@ class Sync:
             raise StoreError(f"{item.place}: {owner.kind} '{owner.name}' is compiled to a {key.kind} of the same name")
         _, applied = self._store.apply(key, _json(item.spec), annotations=annotations, labels=dict(metadata.labels))
         return [] if applied == "unchanged" else [f"{key.kind.lower()}/{key.name} {applied} ({item.place})"]
+
+    def _note(self, contents: Contents) -> None:
+        """Objects whose file says something wrong of them stay as they are, and have it noted."""
+        if not contents.broken:
+            return
+        wanted = {Key(kind=kind, name=name, namespace=namespace) for kind, namespace, name in _keys(contents)}
+        for item in self._store.list(unreadable=lambda _: None):
+            file = item.metadata.annotations.get(FILE)
+            if file is None or item.key in wanted or item.deleting or item.metadata.owner_references:
+                continue
+            key = (item.kind, item.metadata.namespace, item.metadata.name)
+            if errors := contents.errors(key, self._folder / file):
+                metadata = item.metadata
+                noted = {**metadata.annotations, REJECTED: rejections.written(errors)}
+                self._store.apply(item.key, item.spec, annotations=noted, labels=metadata.labels)
 
     def _remove(self, contents: Contents) -> tuple[list[str], bool]:
         """Mark what is in no file; a file that cannot be read, or a folder that is gone, removes nothing."""

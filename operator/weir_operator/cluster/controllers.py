@@ -12,7 +12,7 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler import compile_resource
 from weir_operator.compiler.shares import SHARINGS
 from weir_operator.fleet.followers import KafkaTables
-from weir_operator.fleet.kubernetes import events
+from weir_operator.fleet.kubernetes import events, secrets
 from weir_operator.fleet.kubernetes.api import KubernetesApi
 from weir_operator.fleet.kubernetes.configs import ClusterConfig
 from weir_operator.fleet.kubernetes.fleet import KubernetesFleet
@@ -52,7 +52,12 @@ class Controller:
         self.objects = ClusterObjects(self.api, self.cluster.namespaces, self._written)
         self.fleet = KubernetesFleet(self.api, self.cluster, self.addresses)
         streamjobs = Reconciler(self.objects, self.fleet, paces=self.paces)
-        shared = SharedReconciler(self.objects, KafkaTables(self.fleet.bootstrap_servers), SHARINGS)
+        shared = SharedReconciler(
+            self.objects,
+            KafkaTables(self.fleet.bootstrap_servers, secrets.in_cluster(self.api)),
+            SHARINGS,
+            woken=self.wake,
+        )
         kinds = ResourceReconciler(
             self.objects, self.compile, shared, soon=self.paces.brisk * 2, calm=self.paces.calm * 4
         )

@@ -12,6 +12,7 @@ from . import billing_periods as periods
 from .billing_roundings import rounded
 from .billing_rows import TOTAL, Money
 from .expressions import identifier, text
+from .kafka_options import secret
 from .sinks import sink_table, sink_topic
 
 _KEY = ("view", "key", "currency", "period")
@@ -69,10 +70,13 @@ def topics(name: str, spec: BillingViewSpec) -> tuple[Topic, ...]:
         partitions=spec.totals.partitions,
         bootstrap_servers=servers,
         config=_COMPACTED,
+        secret=secret(spec.source.authentication),
     )
     if spec.invoices is None:
         return (totals,)
-    return totals, sink_topic(Sink(topic=spec.invoices.topic, partitions=spec.invoices.partitions), servers)
+    return totals, sink_topic(
+        Sink(topic=spec.invoices.topic, partitions=spec.invoices.partitions), servers, spec.source.authentication
+    )
 
 
 def services(name: str, spec: BillingViewSpec) -> tuple[Service, ...]:
@@ -137,7 +141,8 @@ def _values(spec: BillingViewSpec, money: Money, row: _Row) -> str:
         row.events,
         row.seen,
         *row.further,
-        # Not the rows' own time, which is the end of the period: Kafka refuses records from the future.
-        row.seen,
+        # Not the rows' own time, which is the end of the period: Kafka refuses records from the future, as those of a
+        # single event that is ahead of its time would be from then on.
+        f"CASE WHEN {row.seen} > CURRENT_TIMESTAMP THEN CURRENT_TIMESTAMP ELSE {row.seen} END",
     ]
     return ",\n  ".join(values)

@@ -8,10 +8,13 @@ from typing import Final
 
 from weir_api.billings import Every, Period
 from weir_api.durations import milliseconds
+from weir_api.errors import FieldError, SpecError
+from weir_api.streamjobs import Forgets
 
 _DAY: Final = 86_400_000
 _LONGEST: Final[dict[Every, int]] = {"day": 2 * _DAY, "week": 8 * _DAY, "month": 32 * _DAY, "year": 367 * _DAY}
 _SHORTEST_MEMORY: Final = 90 * _DAY
+_REMEMBER: Final = "spec.period.remember"
 _STEP: Final[dict[Every, str]] = {
     "day": "INTERVAL '1' DAY",
     "week": "INTERVAL '7' DAY",
@@ -45,13 +48,21 @@ def slug(period: Period) -> str:
     return f"{period.every}-{zone}"
 
 
-def memory(period: Period, close_after: str) -> int:
-    """For how many ms a total is remembered after its last event: twice as long as it can change.
+def memory(period: Period, close_after: str) -> Forgets:
+    """How long a total is remembered after its last event, and how long it can change.
 
-    Flink forgets totals by the clock on the wall, not by event time. Twice, so that a pipeline may stand still.
+    Flink forgets totals by the clock on the wall, not by event time. Twice as long as they change, so that a pipeline
+    may stand still. Raises SpecError when that is not what is asked for.
     """
     changes = _LONGEST[period.every] + milliseconds(close_after) + milliseconds(period.keep_for)
-    return max(2 * changes, _SHORTEST_MEMORY)
+    after = max(2 * changes, _SHORTEST_MEMORY)
+    if period.remember is not None and (after := milliseconds(period.remember)) < 2 * changes:
+        least = f"{-(-2 * changes // _DAY)}d"
+        message = (
+            f"a total can change for {-(-changes // _DAY)} days: at least {least}, so that the job may stand still"
+        )
+        raise SpecError([FieldError(path=_REMEMBER, message=message)])
+    return Forgets(after=after, used=changes, path=_REMEMBER)
 
 
 def _begin(every: Every, end_: str) -> str:

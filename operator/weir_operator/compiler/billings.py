@@ -25,9 +25,16 @@ _WHOLE = Shape("DECIMAL", (19, 0))
 _IDLE_AFTER = "10s"  # a period closes by the events of any partition, and no operator has two inputs to tell apart
 
 
+_INSTEAD = (
+    "another calendar or type of amount makes other totals: make a second BillingView, let both run until the periods "
+    "of the first one are closed, then delete that"
+)
+
+
 def compile_billing(resource: BillingView) -> StreamJobSpec:
     """The job that keeps the totals and closes the periods. Pure. Raises SpecError with field paths."""
     spec, name = resource.spec, resource.metadata.name
+    forgets = periods.memory(spec.period, _close_after(spec))
     source = _source(resource)
     money = _money(spec)
     tables = [
@@ -47,7 +54,7 @@ def compile_billing(resource: BillingView) -> StreamJobSpec:
         inserts=tuple(inserts),
         settings={
             "table.local-time-zone": spec.period.time_zone,
-            "table.exec.state.ttl": f"{periods.memory(spec.period, _close_after(spec))} ms",
+            "table.exec.state.ttl": f"{forgets.after} ms",
         },
         operators=tuple(operators),
         checks=(*source.checks, *_checks(spec, money, source.events_view)),
@@ -58,6 +65,8 @@ def compile_billing(resource: BillingView) -> StreamJobSpec:
         runtime=spec.runtime,
         state=spec.state,
         suspended=spec.suspended,
+        forgets=forgets,
+        instead=_INSTEAD,
         services=outputs.services(name, spec),
     )
 

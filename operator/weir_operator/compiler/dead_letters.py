@@ -6,6 +6,7 @@ from weir_api.blocks import Delivery, Sink, Source
 from weir_api.streamjobs import Insert, Topic
 
 from .expressions import identifier
+from .kafka_options import secret
 from .records import Field
 from .sinks import sink_table
 
@@ -24,10 +25,10 @@ def late_topic(name: str) -> str:
 
 def topics(name: str, source: Source) -> tuple[Topic, ...]:
     """Both topics."""
-    servers = source.bootstrap_servers
+    servers, known = source.bootstrap_servers, secret(source.authentication)
     return (
-        Topic(name=dead_letter_topic(name), role="deadLetters", bootstrap_servers=servers),
-        Topic(name=late_topic(name), role="late", bootstrap_servers=servers),
+        Topic(name=dead_letter_topic(name), role="deadLetters", bootstrap_servers=servers, secret=known),
+        Topic(name=late_topic(name), role="late", bootstrap_servers=servers, secret=known),
     )
 
 

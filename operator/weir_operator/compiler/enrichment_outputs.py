@@ -109,8 +109,8 @@ def _json_object(pairs: list[str]) -> str:
 
 def topics(name: str, spec: EnrichmentPipelineSpec) -> tuple[Topic, ...]:
     """The topics that results go to."""
-    sink = sink_topic(spec.sink.stream(name), spec.source.bootstrap_servers)
-    letters = Topic(name=dead_letter_topic(name), role="deadLetters", bootstrap_servers=sink.bootstrap_servers)
+    sink = sink_topic(spec.sink.stream(name), spec.source.bootstrap_servers, spec.source.authentication)
+    letters = sink.model_copy(update={"name": dead_letter_topic(name), "role": "deadLetters", "partitions": 1})
     return (sink, letters) if fails(spec) else (sink,)
 
 

@@ -52,6 +52,11 @@ def connection(servers: str | None, authentication: Authentication | None) -> di
     return options
 
 
+def secret(authentication: Authentication | None) -> str | None:
+    """The name of the secret that a topic is reached with."""
+    return authentication.secret_ref.name if authentication is not None else None
+
+
 def _start(start_from: str) -> dict[str, str]:
     match start_from:
         case "earliest":

@@ -35,7 +35,7 @@ def compile_pattern(resource: Pattern) -> StreamJobSpec:
         settings={"table.local-time-zone": "UTC", **plan.settings},
         operators=plan.operators,
         checks=(*source.checks, *_checks(where, emitted, source.events_view, identifier(plan.matches))),
-        topics=(*source.topics, sink_topic(spec.sink, spec.source.bootstrap_servers)),
+        topics=(*source.topics, sink_topic(spec.sink, spec.source.bootstrap_servers, spec.source.authentication)),
     )
     return StreamJobSpec(program=program, runtime=spec.runtime, state=spec.state, suspended=spec.suspended)
 

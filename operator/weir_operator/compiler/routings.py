@@ -18,7 +18,7 @@ from weir_api.streamjobs import Insert, Operator, Program, StreamJobSpec, Topic,
 
 from . import dead_letters, routing_records, routing_rows, routing_views
 from .expressions import identifier
-from .kafka_options import sink_options, source_options, with_clause
+from .kafka_options import secret, sink_options, source_options, with_clause
 from .routing_views import RECORD
 
 ROUTED: Final = "routed"
@@ -88,7 +88,9 @@ def compile_router(router: Router, *, primer: bool = False) -> StreamJobSpec:
         operators=(Operator(name="rules", columns=("weir_rules", "weir_line"), type="temporal-join"),),
         topics=_topics(router),
     )
-    return StreamJobSpec(program=program, runtime=router.runtime, services=(_dispatcher(router),))
+    return StreamJobSpec(
+        program=program, runtime=router.runtime, services=(_dispatcher(router),), needs_state=not primer
+    )
 
 
 def _records(router: Router, source: Source) -> str:
@@ -155,7 +157,8 @@ def _topics(router: Router) -> tuple[Topic, ...]:
         Topic(name=RESULTS_HTTP),
         Topic(name=dead_letters.dead_letter_topic(router.name), role="deadLetters"),
     )
-    return tuple(topic.model_copy(update={"bootstrap_servers": source.bootstrap_servers}) for topic in made)
+    where = {"bootstrap_servers": source.bootstrap_servers, "secret": secret(source.authentication)}
+    return tuple(topic.model_copy(update=where) for topic in made)
 
 
 def _dispatcher(router: Router) -> Service:

@@ -10,6 +10,7 @@ from weir_api.resources import Resource, RoutingRule
 from weir_api.streamjobs import StreamJobSpec, Topic
 
 from . import routing_records
+from .kafka_options import secret
 from .routings import compile_router, router_of
 
 
@@ -35,11 +36,13 @@ class Shared:
 class Sharing:
     """How resources of a kind share: the name of the StreamJob, and all of one name compiled together.
 
-    None of them may be left: then the job follows an empty table until it is gone.
+    None of them may be left: then the job follows an empty table until it is gone. `check` raises SpecError for one
+    that can have no part in it.
     """
 
     name: Callable[[Resource[Spec]], str]
     compile: Callable[[Sequence[Resource[Spec]], Resource[Spec]], Shared]
+    check: Callable[[Resource[Spec]], None]
 
 
 def _router_name(resource: Resource[Spec]) -> str:
@@ -60,7 +63,7 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
     rules = [routing_records.Rule(each.metadata.name, each.spec) for each in given if each.metadata.name not in errors]
     secrets = _secrets(rules)
     whole = _served(compile_router(router), secrets)
-    servers = router.source.bootstrap_servers
+    servers, known = router.source.bootstrap_servers, secret(router.source.authentication)
     destinations = {rule.spec.destination.topic for rule in rules} - {None}
     return Shared(
         primer=_served(compile_router(router, primer=True), secrets),
@@ -68,10 +71,16 @@ def _routed(resources: Sequence[Resource[Spec]], one: Resource[Spec]) -> Shared:
         table=routing_records.records(rules),
         topic=next(topic for topic in whole.program.topics if topic.name == router.rules_topic),
         group=router.rules_group,
-        topics=tuple(Topic(name=str(name), bootstrap_servers=servers) for name in sorted(map(str, destinations))),
+        topics=tuple(
+            Topic(name=str(name), bootstrap_servers=servers, secret=known) for name in sorted(map(str, destinations))
+        ),
         revisions={rule.name: rule.revision for rule in rules},
         errors=errors,
     )
+
+
+def _routable(resource: Resource[Spec]) -> None:
+    routing_records.check(cast(RoutingRule, resource).spec)
 
 
 def _secrets(rules: Sequence[routing_records.Rule]) -> tuple[str, ...]:
@@ -85,7 +94,7 @@ def _served(spec: StreamJobSpec, secrets: tuple[str, ...]) -> StreamJobSpec:
     return spec.model_copy(update={"services": services})
 
 
-SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed)}
+SHARINGS: Final[Mapping[str, Sharing]] = {"RoutingRule": Sharing(_router_name, _routed, _routable)}
 """By kind; every resource of another kind has a StreamJob of its own."""
 
 

@@ -6,7 +6,7 @@ from weir_api.blocks import Authentication, Delivery, Sink
 from weir_api.streamjobs import Topic
 
 from .expressions import identifier, text
-from .kafka_options import sink_options, with_clause
+from .kafka_options import secret, sink_options, with_clause
 
 _KEY = "weir_key_"
 _ID_HEADER = "weir-id"
@@ -81,10 +81,13 @@ def id_header(identity: str) -> str:
     return f"MAP[{text(_ID_HEADER)}, ENCODE({identity}, 'UTF-8')]"
 
 
-def sink_topic(sink: Sink, default_servers: str | None = None) -> Topic:
+def sink_topic(sink: Sink, default_servers: str | None = None, authentication: Authentication | None = None) -> Topic:
     """The topic behind a sink; it is made when it is missing."""
     servers = sink.bootstrap_servers or default_servers
-    return Topic(name=sink.topic, partitions=sink.partitions, bootstrap_servers=servers, role="sink")
+    return Topic(
+        name=sink.topic, partitions=sink.partitions, bootstrap_servers=servers, secret=secret(authentication),
+        role="sink",
+    )  # fmt: skip
 
 
 def _json(prefix: str) -> dict[str, str]:

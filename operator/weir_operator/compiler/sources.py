@@ -15,7 +15,7 @@ from weir_api.tables import DELETED, Table
 
 from . import csv_records, dead_letters, json_records, table_records
 from .expressions import ExpressionError, Scope, bound, identifier, interval
-from .kafka_options import source_options, with_clause
+from .kafka_options import secret, source_options, with_clause
 from .readings import reading
 from .records import Field, RecordFormat, time_reading
 from .row_values import PLACE, RowValues
@@ -249,10 +249,11 @@ def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, 
 
 def _topics(name: str, source: Source, part: Part) -> tuple[Topic, ...]:
     read = () if source.topic is None else (source.topic,)
-    servers = source.bootstrap_servers
+    servers, known = source.bootstrap_servers, secret(source.authentication)
     config = {"cleanup.policy": "compact"} if isinstance(source, Table) else {}
     sources = tuple(
-        Topic(name=topic, create=True, role="source", bootstrap_servers=servers, config=config) for topic in read
+        Topic(name=topic, create=True, role="source", bootstrap_servers=servers, secret=known, config=config)
+        for topic in read
     )
     if part.of:
         return sources

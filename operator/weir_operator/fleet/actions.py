@@ -78,6 +78,21 @@ class StopWithSavepoint:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeSavepoint:
+    """Have Flink save the job, which goes on: canonical format, this trigger id, this directory."""
+
+    revision: str
+    job_id: str
+    trigger_id: str
+    target_directory: str
+
+    @property
+    def name(self) -> str:
+        """What failures of this action are kept under."""
+        return f"savepoint {self.trigger_id}"
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Tell the revision's launcher to start the job."""
 
@@ -141,5 +156,15 @@ class Forget:
 
 
 Action = (
-    EnsureTopics | Deploy | Recycle | Remove | StopWithSavepoint | Start | Serve | PruneState | RemoveState | Forget
+    EnsureTopics
+    | Deploy
+    | Recycle
+    | Remove
+    | StopWithSavepoint
+    | TakeSavepoint
+    | Start
+    | Serve
+    | PruneState
+    | RemoveState
+    | Forget
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from weir_api.launchers import RevisionAnswer, RevisionConfig
 
-from . import topics
+from . import secrets, topics
 from .fleets import FleetError
 from .flink import FlinkClient
 from .metrics import Role
@@ -27,11 +27,16 @@ def job_of(
     return None
 
 
-def ensure_topics(bootstrap_servers: str, config: RevisionConfig) -> None:
+def ensure_topics(bootstrap_servers: str, config: RevisionConfig, read: secrets.Read) -> None:
     """Make the topics the revision needs. Raises FleetError."""
     if not config.program.topics:
         return
     try:
-        topics.ensure_topics(bootstrap_servers, config.program.topics, deadline=TOPICS_DEADLINE)
+        topics.ensure_topics(
+            bootstrap_servers,
+            config.program.topics,
+            lambda secret: secrets.authentication(read, config.namespace, secret) or {},
+            deadline=TOPICS_DEADLINE,
+        )
     except topics.TopicError as error:
         raise FleetError(str(error)) from error

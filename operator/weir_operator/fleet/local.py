@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from weir_api.launchers import RevisionAnswer, RevisionConfig
 
-from . import jobs, metrics, processes, snapshots
+from . import jobs, metrics, processes, secrets, snapshots
 from .actions import (
     Action,
     Deploy,
@@ -25,6 +25,7 @@ from .actions import (
     Serve,
     Start,
     StopWithSavepoint,
+    TakeSavepoint,
 )
 from .directories import Directories
 from .fleets import FleetError, Locations, RefusedError
@@ -168,6 +169,9 @@ class LocalFleet:
             case StopWithSavepoint():
                 url = self._flink_url(key, action.revision)
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
+            case TakeSavepoint():
+                url = self._flink_url(key, action.revision)
+                self._flink.take_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision), request)
             case Serve(services=services):
@@ -180,7 +184,7 @@ class LocalFleet:
                 self._topics_ready.pop(key, None)
 
     def _ensure_topics(self, key: Key, config: RevisionConfig) -> None:
-        jobs.ensure_topics(self._bootstrap_servers, config)
+        jobs.ensure_topics(self._bootstrap_servers, config, secrets.in_directory(self._environment.secrets))
         with self._lock:
             self._topics_ready.setdefault(key, set()).add(config.revision)
 

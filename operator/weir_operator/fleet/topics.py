@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -71,20 +71,22 @@ def connect(bootstrap_servers: str, authentication: Authentication | None = None
 def ensure_topics(
     bootstrap_servers: str,
     topics: Sequence[Topic],
-    authentication: Authentication | None = None,
+    authentication: Callable[[str], Authentication] | None = None,
     deadline: float = 15,
 ) -> tuple[str, ...]:
     """Create what is missing and may be created; gives the names of the topics made here.
 
     A topic that is there stays as it is, whatever its partitions. Repeating it and doing it from several processes at
-    once is fine. `deadline` is seconds for each cluster. Raises KafkaAway, TopicMissing, NotAuthorized, TopicError.
+    once is fine. `deadline` is seconds for each cluster; `authentication` gives what a topic's secret holds.
+    Raises KafkaAway, TopicMissing, NotAuthorized, TopicError.
     """
-    by_cluster: dict[str, dict[str, Topic]] = defaultdict(dict)
+    by_cluster: dict[tuple[str, str | None], dict[str, Topic]] = defaultdict(dict)
     for topic in topics:
-        by_cluster[topic.bootstrap_servers or bootstrap_servers][topic.name] = topic
+        by_cluster[topic.bootstrap_servers or bootstrap_servers, topic.secret][topic.name] = topic
     made: list[str] = []
-    for servers, wanted in by_cluster.items():
-        made += _ensure(connect(servers, authentication), servers, wanted, time.monotonic() + deadline)
+    for (servers, secret), wanted in by_cluster.items():
+        known = authentication(secret) if secret is not None and authentication is not None else None
+        made += _ensure(connect(servers, known), servers, wanted, time.monotonic() + deadline)
     return tuple(made)
 
 

@@ -98,6 +98,8 @@ def _manual(situation: Situation) -> bool:
     status, rollover = situation.status, situation.status.rollover
     if rollover is None:
         return False
+    if restores.outdated(situation):
+        return True
     if status.job is None:
         waiting = rollover.step in ("Judging", "Saved") and rollover.to_revision is not None
         return waiting and rollover.message != "" and restores.choose(situation).source == "missing"
@@ -177,17 +179,21 @@ def state_safe(situation: Situation) -> Said:
     rollover, observed = situation.status.rollover, situation.observed
     if rollover is None:
         return "True", "NoState", ""
+    if why := restores.outdated(situation):
+        return "False", "StateOutdated", why
     if _manual(situation):
         why = rollover.message or ready(situation)[2]
         points = "" if "restore point" in why else f"; {restores.described(observed.points)}"
         return "False", "ManualRestoreRequired", f"{why}{points}; {BY_HAND}"
-    policy = situation.wanted.spec.state if situation.wanted.spec else StatePolicy()
+    spec = situation.wanted.spec
+    policy = spec.state if spec else StatePolicy()
     lost = verdicts.unpermitted(rollover.verdict, policy, situation.wanted.name) if rollover.verdict else ()
     if rollover.step == "Refused" and rollover.to_revision == situation.wanted.revision and lost:
         operators = "; ".join(f"{one.uid}: {one.fate}, {one.reason}" for one in lost)
         names = ", ".join(one.uid for one in lost)
         how = f"to give it up: state: {{onIncompatibleChange: reset, operators: [{names}]}}"
-        return "False", "StateWouldBeLost", f"{operators}; {how}"
+        instead = f"; or: {spec.instead}" if spec and spec.instead else ""
+        return "False", "StateWouldBeLost", f"{operators}; {how}{instead}"
     if rollover.verdict and verdicts.lost(rollover.verdict) and rollover.step != "Refused":
         return "True", "LossAllowed", ", ".join(one.uid for one in verdicts.lost(rollover.verdict))
     return "True", "Kept" if situation.status.revision else "NoState", ""

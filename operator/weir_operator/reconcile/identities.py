@@ -34,6 +34,16 @@ def job_id(uid: str, generation: int, attempt: int, purpose: str = "job") -> str
     return _hex(uid, str(generation), str(attempt), purpose)
 
 
+def asked_trigger(uid: str, job: str, word: str) -> str:
+    """Flink's id for a savepoint of a job that goes on, asked for by this word."""
+    return _hex(uid, job, word, "asked")
+
+
+def asked_directory(state_directory: str, job: str, trigger: str) -> str:
+    """Where that savepoint goes."""
+    return f"{state_directory.rstrip('/')}/savepoints/{job}/asked-{trigger[:12]}"
+
+
 def target_directory(state_directory: str, job: str, generation: int, attempt: int, trigger: str) -> str:
     """Where the savepoint of this attempt goes: nothing else ever does, so what lies there is it."""
     return f"{state_directory.rstrip('/')}/savepoints/{job}/g{generation}-a{attempt}-{trigger[:12]}"

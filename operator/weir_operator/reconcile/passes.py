@@ -15,7 +15,7 @@ from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.observations import Watch
 from weir_operator.fleet.store import Key, StoredObject, utc_now
 
-from . import identities, removals, rollover
+from . import asking, identities, removals, rollover
 from .situations import SETTLED, Limits, Situation, Step, Wanted
 from .specs import parsed
 
@@ -177,6 +177,8 @@ def watch(status: Status) -> Watch:
     if current is not None and current.step in ("Triggering", "Saving"):
         assert current.from_revision and current.from_job_id and current.trigger_id
         return Watch(trigger=(current.from_revision, current.from_job_id, current.trigger_id), points=True)
+    if (asked := asking.under_way(status)) is not None and status.job is not None:
+        return Watch(trigger=(status.job.revision, asked.job, asked.trigger))
     ending = current is not None and current.step in ("Abandoning", "RollingBack")
     points = ending or (status.phase == "Deleting" and removals.needs_look(status))
     return Watch(records=current is None or current.step in SETTLED, points=points)
@@ -185,9 +187,9 @@ def watch(status: Status) -> Watch:
 def pace(status: Status, actions: tuple[Action, ...], paces: Paces) -> float:
     """Seconds until the next pass."""
     step = status.rollover.step if status.rollover else None
-    if step in _HURRIED:
-        return paces.hurry
     settled = step is None or step in SETTLED
+    if step in _HURRIED or (settled and asking.under_way(status) is not None):
+        return paces.hurry
     ready = status.condition("Ready")
     resting = status.job is None or (ready is not None and ready.status == "True")
     calm = settled and resting and not actions and status.phase != "Deleting"

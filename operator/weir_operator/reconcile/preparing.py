@@ -45,7 +45,8 @@ def deploying(situation: Situation) -> Step:
         refused = enter(situation, "Refused", message="the program does not compile")
         return Step(refused.model_copy(update={"errors": answer.errors}))
     if ready and answer is not None and situation.prepared(revision) and answer.signature is not None:
-        verdict = verdicts.compare(situation.status.signature, answer.signature)
+        before = None if restores.begins_anew(situation) else situation.status.signature
+        verdict = verdicts.compare(before, answer.signature)
         return Step(enter(situation, "Judging", signature=answer.signature, verdict=verdict))
     return Step(situation.status, actions)
 
@@ -71,9 +72,12 @@ def start_without_job(situation: Situation) -> Step:
     choice = restores.choose(situation)
     if choice.source == "missing":
         gone = f"{choice.location} is not there any more" if choice.location else "there is nothing to restore from"
-        why = f"{gone}; {restores.described(situation.observed.points)}"
+        return Step(noted(situation, f"{gone}; {restores.described(situation.observed.points)}"))
+    if choice.source == "recorded" and (why := restores.too_old(situation, choice.location)):
         return Step(noted(situation, why))
-    status = situation.status
+    status, spec = situation.status, situation.wanted.spec
+    if choice.location is None and spec is not None and spec.needs_state:
+        return Step(noted(situation, "waits for state: the program that goes before it comes first"))
     if choice.source == "annotation":
         status = status.model_copy(update={"restored_by_hand": restores.by_hand(situation)})
     return starting.begin(situation.recording(status), choice.location)

@@ -11,7 +11,7 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.store import DeletingError, InvalidError, Key, OwnerReference, StoredObject
 
-from . import sharing
+from . import rejections, sharing
 from .sharing import SharedReconciler
 
 STREAMJOB = sharing.STREAMJOB
@@ -49,7 +49,7 @@ class ResourceReconciler:
             return self._refused(stored, [_name_taken(child)])
         if stored.deleting:
             return self._delete(stored, child)
-        errors: tuple[FieldError, ...] = ()
+        errors = rejections.of(stored)
         try:
             child = self._applied(stored)
         except SpecError as error:
@@ -64,7 +64,7 @@ class ResourceReconciler:
 
     def _shared(self, stored: StoredObject, shared: SharedReconciler) -> float | None:
         try:
-            status, moving = shared.reconcile(stored)
+            stored, status, moving = shared.reconcile(stored)
         except SpecError as error:
             return self._refused(stored, error.errors)
         except InvalidError as error:
@@ -79,7 +79,7 @@ class ResourceReconciler:
         metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
         document = {"apiVersion": stored.api_version, "kind": stored.kind, "metadata": metadata, "spec": stored.spec}
         spec = self.compile(parse(document))
-        own = {name: text for name, text in stored.metadata.annotations.items() if name.startswith(OWN_ANNOTATIONS)}
+        own = {name: text for name, text in stored.metadata.annotations.items() if _passed_on(name)}
         owner = OwnerReference(kind=stored.kind, name=stored.metadata.name, uid=stored.metadata.uid)
         written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         applied, _ = self.store.apply(
@@ -104,7 +104,12 @@ class ResourceReconciler:
         return self.calm
 
     def _tell(self, stored: StoredObject, status: Status) -> None:
-        self.store.write_status(stored.key, stored.metadata.uid, status, stored.metadata.resource_version)
+        kept = status if status.accepted else status.model_copy(update={"accepted": stored.status.accepted})
+        self.store.write_status(stored.key, stored.metadata.uid, kept, stored.metadata.resource_version)
+
+
+def _passed_on(annotation: str) -> bool:
+    return annotation.startswith(OWN_ANNOTATIONS) and annotation != rejections.REJECTED
 
 
 def owns(parent: StoredObject, child: StoredObject) -> bool:

@@ -8,7 +8,7 @@ from weir_api.statuses import Job, Records
 from weir_operator.fleet.actions import Remove
 from weir_operator.fleet.observations import JobObservation
 
-from . import beginnings, conditions, preparing, removals, running, saving, serving, starting
+from . import asking, beginnings, conditions, preparing, removals, running, saving, serving, starting
 from .situations import SETTLED, Situation, Step
 
 
@@ -67,7 +67,10 @@ def _settled(situation: Situation) -> Step:
 
 def _held(situation: Situation) -> Step:
     job = situation.status.job
-    return running.keep(situation, job) if job is not None else Step(situation.status)
+    if job is None:
+        return Step(situation.status)
+    step = running.keep(situation, job)
+    return asking.answered(situation, job) if step == Step(situation.status) else step
 
 
 def _preparing(situation: Situation) -> Step:

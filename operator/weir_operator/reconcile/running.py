@@ -54,6 +54,8 @@ def keep(situation: Situation, job: Job) -> Step:
     A launcher that does not know the job is told of it, from the job's newest state. A job that Flink gave up, or that
     someone cancelled, is followed by another one; one that came to its end has nothing left to do.
     """
+    if restores.outdated(situation):
+        return Step(situation.status)
     match situation.phase(job.revision):
         case None:
             return Step(situation.status, deploy(situation, job.revision))

@@ -7,14 +7,15 @@ whether the job has it is asked of Kafka. So nothing here has to survive a crash
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from weir_api.blocks import Spec as ResourceSpec
-from weir_api.errors import SpecError
-from weir_api.resources import Resource, parse
-from weir_api.statuses import Condition, Status
+from weir_api.errors import FieldError, SpecError
+from weir_api.resources import Resource
+from weir_api.statuses import Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler.shares import Shared, Sharing
 from weir_operator.fleet.followers import Tables
@@ -22,7 +23,16 @@ from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject, utc_now
 from weir_operator.fleet.topics import TopicError
 
+from . import rejections, restores
+from . import sharing_statuses as statuses
+from .accepting import Acceptances, Member
+from .situations import RESTORE_FROM, SAVEPOINT
+
 STREAMJOB: Final = "StreamJob"
+SAVE_EVERY: Final = timedelta(seconds=60)
+"""A change that comes so soon after a savepoint takes no other: ten changes a second would be ten of them."""
+PATIENCE: Final = 15.0
+"""Seconds a change waits for its savepoint; then it comes without."""
 
 
 @dataclass
@@ -41,7 +51,12 @@ class _Published:
     asked_at: float = 0.0
     shared: Shared | None = None
     version: frozenset[tuple[str, int]] = frozenset()
-    """Of what `shared` was compiled from: uids and generations."""
+    """Of what `shared` was compiled from: uids and generations in effect."""
+    word: str = ""
+    """That a savepoint was asked for with, before what is new is published."""
+    saving_since: float = 0.0
+    saved: Mapping[str, str] = field(default_factory=dict)
+    """By uid, the job's newest savepoint from before it got what is in effect of this one."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -51,16 +66,10 @@ class _Listing:
 
     objects: tuple[StoredObject, ...] = ()
     at: float = 0.0
-    parsed: dict[tuple[str, int], Resource[ResourceSpec]] = field(default_factory=dict)
-    """By uid and generation."""
 
 
-@dataclass(frozen=True)
-class _Members:
-    """All resources that share: those that stay, typed, and the stored ones they came from."""
-
-    staying: Mapping[str, StoredObject]
-    parsed: Sequence[Resource[ResourceSpec]]
+_Members = Mapping[str, Member]
+"""By name, those that share and stay."""
 
 
 @dataclass(frozen=True)
@@ -74,116 +83,163 @@ class SharedReconciler:
     """The last word on what runs, as when everything is being suspended."""
     ask_every: float = 0.2
     """Seconds between two questions whether a job has followed."""
+    now: Callable[[], datetime] = utc_now
+    woken: Callable[[Key], None] = lambda _: None
+    """Told of each StreamJob that was changed here."""
     _published: dict[Key, _Published] = field(default_factory=dict)
     _listings: dict[str, _Listing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _accepted: Acceptances = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_accepted", Acceptances(self.store))
 
     def shares(self, kind: str) -> bool:
         """Whether resources of this kind share StreamJobs."""
         return kind in self.sharings
 
-    def reconcile(self, stored: StoredObject) -> tuple[Status | None, bool]:
-        """One pass: the status to write (None: the resource may go), and whether to look again soon.
+    def reconcile(self, stored: StoredObject) -> tuple[StoredObject, Status | None, bool]:
+        """One pass: the object as it is stored now, the status to write (None: it may go), whether to look again soon.
 
-        Raises SpecError for what is no resource, StoreError.
+        A spec that is wrong leaves the newest right one in effect. Raises SpecError when there never was one,
+        StoreError.
         """
         sharing = self.sharings[stored.kind]
-        resource = typed(stored)
-        key = Key(kind=STREAMJOB, name=sharing.name(resource), namespace=stored.metadata.namespace)
+        stored, wrong = self._accepted.judged(stored, sharing)
+        if wrong and stored.status.accepted is None:
+            raise SpecError(wrong)
+        noted = wrong or rejections.of(stored)
+        return stored, *self._passed(stored, self._accepted.member(stored), sharing, noted)
+
+    def _passed(
+        self, stored: StoredObject, member: Member, sharing: Sharing, wrong: tuple[FieldError, ...]
+    ) -> tuple[Status | None, bool]:
+        key = Key(kind=STREAMJOB, name=sharing.name(member.resource), namespace=stored.metadata.namespace)
         members = self._members(stored, sharing, key.name)
         child = self.store.get(key)
-        if not members.staying:
+        if not members:
             if stored.deleting:
                 return self._take_down(stored, child)
-            return _status(stored, child, "Pending", "", "it was not listed yet"), True
+            return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
         published = self._published.setdefault(key, _Published())
         with published.lock:
-            shared = self._compiled(published, sharing, members, resource)
-            self._follow(published, shared, members, child)
-            child = self._applied(key, shared, members, child, primed=published.followed)
+            shared = self._compiled(published, sharing, members, member.resource)
+            self._follow(key.namespace, published, shared, members, child)
+            child = self._applied(key, shared, members, child, published)
         if stored.deleting:
             gone = published.followed and stored.metadata.uid not in published.generations
-            return (None if gone else _status(stored, child, "Deleting", "", published.trouble)), not gone
-        return self._told(stored, shared, published, child)
+            trouble = published.trouble
+            return (None if gone else statuses.told(stored, child, "Deleting", "", trouble)), not gone
+        status, moving = self._told(member, shared, published, child)
+        return (statuses.degraded(stored, status, wrong) if wrong else status), moving
 
     def _members(self, stored: StoredObject, sharing: Sharing, name: str) -> _Members:
         """Those that share with this one. What they were a moment ago will do, but not to take a job down."""
-        staying: dict[str, StoredObject] = {}
-        parsed: list[Resource[ResourceSpec]] = []
-        for one, resource in self._listed(stored.kind, fresh=stored.deleting):
-            if one.metadata.namespace == stored.metadata.namespace and sharing.name(resource) == name:
-                staying[one.metadata.name] = one
-                parsed.append(resource)
-        return _Members(staying, parsed)
+        found: dict[str, Member] = {}
+        for one in self._listed(stored.kind, fresh=stored.deleting):
+            if one.deleting or one.metadata.namespace != stored.metadata.namespace:
+                continue
+            with contextlib.suppress(SpecError):  # its own pass tells of it
+                member = self._accepted.member(one)
+                if sharing.name(member.resource) == name:
+                    found[one.metadata.name] = member
+        return found
 
-    def _listed(self, kind: str, *, fresh: bool) -> list[tuple[StoredObject, Resource[ResourceSpec]]]:
+    def _listed(self, kind: str, *, fresh: bool) -> tuple[StoredObject, ...]:
         with self._lock:
             listing = self._listings.setdefault(kind, _Listing())
             if fresh or time.monotonic() - listing.at >= self.ask_every:
                 listing.objects, listing.at = self.store.list(kind), time.monotonic()
-                before, listing.parsed = listing.parsed, {}
-                for one in listing.objects:
-                    key = one.metadata.uid, one.metadata.generation
-                    with contextlib.suppress(SpecError):  # its own pass tells of it
-                        listing.parsed[key] = before.get(key) or typed(one)
-            found = ((one, listing.parsed.get((one.metadata.uid, one.metadata.generation))) for one in listing.objects)
-            return [(one, resource) for one, resource in found if resource is not None and not one.deleting]
+                self._accepted.forget({one.metadata.uid for one in listing.objects})
+            return listing.objects
 
     def _compiled(
         self, published: _Published, sharing: Sharing, members: _Members, resource: Resource[ResourceSpec]
     ) -> Shared:
         """Worked out once for the same members."""
-        version = frozenset((one.metadata.uid, one.metadata.generation) for one in members.staying.values())
+        version = frozenset((one.stored.metadata.uid, one.generation) for one in members.values())
         if published.shared is None or published.version != version:
-            published.shared, published.version = sharing.compile(members.parsed, resource), version
+            resources = [one.resource for one in members.values()]
+            published.shared, published.version = sharing.compile(resources, resource), version
         return published.shared
 
-    def _follow(self, published: _Published, shared: Shared, members: _Members, child: StoredObject | None) -> None:
+    def _follow(
+        self, namespace: str, published: _Published, shared: Shared, members: _Members, child: StoredObject | None
+    ) -> None:
         try:
-            if child is None:
-                # What an earlier job of this name has read, this one has not.
-                self.tables.forget(shared.topic, shared.group)
+            if child is None or _begins_anew(child):
+                # What an earlier job of this name has read, the next one has not.
                 published.table, published.followed, published.taken = None, False, {}
+                self.tables.forget(namespace, shared.topic, shared.group)
             if published.table != shared.table:
+                if not self._saved(published, shared, child):
+                    return
                 published.followed = False
-                published.upto = self.tables.publish(shared.topic, shared.table, shared.topics)
+                published.upto = self.tables.publish(namespace, shared.topic, shared.table, shared.topics)
                 published.table = shared.table
-            published.generations = {
-                one.metadata.uid: one.metadata.generation
-                for name, one in members.staying.items()
-                if name in shared.revisions
-            }
-            if not published.followed and child is not None and child.status.phase == "Running":
-                published.followed = self._asked(published, shared)
+            before, published.generations = (
+                published.generations,
+                {one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions},
+            )
+            _note_savepoint(published, before, child)
+            if not published.followed and child is not None and _runs(child):
+                published.followed = self._asked(namespace, published, shared)
             if published.followed:
                 published.taken = published.generations
             published.trouble = ""
         except TopicError as error:
             published.trouble = str(error)
 
-    def _asked(self, published: _Published, shared: Shared) -> bool:
+    def _saved(self, published: _Published, shared: Shared, child: StoredObject | None) -> bool:
+        """Whether what is new may be published: after a savepoint of the job as it is, or where none can be taken."""
+        if published.table is None or child is None or child.status.phase != "Running":
+            return True
+        if child.spec.get("program") == _written(shared.primer)["program"]:
+            return True
+        status, asked = child.status, child.status.asked
+        word, now = child.metadata.annotations.get(SAVEPOINT), time.monotonic()
+        if word is not None and (asked is None or asked.word != word or asked.state == "InProgress"):
+            return now - published.saving_since > PATIENCE
+        times = [status.savepoint.taken_at] if status.savepoint is not None else []
+        times += [asked.at] if asked is not None else []
+        if times and self.now() - max(times) < SAVE_EVERY:
+            return True
+        published.word, published.saving_since = self.now().isoformat(), now
+        return False
+
+    def _asked(self, namespace: str, published: _Published, shared: Shared) -> bool:
         """All that wait for one answer ask once."""
         now = time.monotonic()
         if now - published.asked_at < self.ask_every:
             return False
-        followed = self.tables.followed(shared.topic, shared.group, published.upto)
+        followed = self.tables.followed(namespace, shared.topic, shared.group, published.upto)
         published.asked_at = time.monotonic()
         return followed
 
     def _applied(
-        self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, *, primed: bool
+        self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, published: _Published
     ) -> StoredObject | None:
-        """The StreamJob with its owners. Once it is not the primer it never is again."""
+        """The StreamJob with its owners. Once it is not the primer it is one again only to begin without state."""
         primer = _written(shared.primer)
-        running = child is not None and child.spec.get("program") != primer["program"]
-        ready = running or (primed and child is not None and not child.deleting)
+        if child is not None and _begins_anew(child):
+            if published.trouble:
+                return child  # what the job before has read is not forgotten yet
+            ready = False
+        else:
+            running = child is not None and child.spec.get("program") != primer["program"]
+            ready = running or (published.followed and child is not None and not child.deleting)
         wanted = shared.spec if ready else shared.primer
         owners = tuple(
-            OwnerReference(kind=one.kind, name=one.metadata.name, uid=one.metadata.uid)
-            for _, one in sorted(members.staying.items())
+            OwnerReference(kind=one.stored.kind, name=name, uid=one.stored.metadata.uid)
+            for name, one in sorted(members.items())
         )
         try:
-            return self.store.apply(key, _written(self.adjusted(wanted)), owners=owners)[0]
+            spec = _written(self.adjusted(wanted))
+            annotations = _kept(child, members, published.word)
+            applied, change = self.store.apply(key, spec, annotations=annotations, owners=owners)
+            if change != "unchanged":
+                self.woken(key)
+            return applied
         except DeletingError:
             return child  # an earlier one of this name is still on its way out
 
@@ -192,36 +248,55 @@ class SharedReconciler:
             return None, False
         if not child.deleting:
             child = self.store.mark_deleted(child.key)
-        return _status(stored, child, "Deleting", "", ""), True
+        return statuses.told(stored, child, "Deleting", "", ""), True
 
     def _told(
-        self, stored: StoredObject, shared: Shared, published: _Published, child: StoredObject | None
+        self, member: Member, shared: Shared, published: _Published, child: StoredObject | None
     ) -> tuple[Status, bool]:
+        stored = member.stored
         name, uid = stored.metadata.name, stored.metadata.uid
         errors = shared.errors.get(name, ())
         if errors:
             raise SpecError(errors)
         if name not in shared.revisions:
-            return _status(stored, child, "Pending", "", "it was not listed yet"), True
-        current = published.taken.get(uid) == stored.metadata.generation
+            return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
+        current = published.taken.get(uid) == member.generation
         primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
-        running = child is not None and child.status.phase == "Running"
+        running = child is not None and _runs(child)
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
-        phase = "Suspended" if resource_suspended(stored) else "Active"
-        status = _status(stored, child, phase if active else "Pending", shared.revisions[name], reason)
-        return status, not active
+        phase = "Suspended" if member.suspended else "Active"
+        status = statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason)
+        return statuses.with_savepoint(stored, status, published.saved.get(uid)), not active
 
 
-def resource_suspended(stored: StoredObject) -> bool:
-    """Whether the spec asks for a stop of this resource's part."""
-    return stored.spec.get("suspended") is True
+def _runs(child: StoredObject) -> bool:
+    """Whether its program, as it is asked for now, runs: not the primer's last word, told of what comes after it."""
+    return child.status.phase == "Running" and child.status.observed_generation == child.metadata.generation
 
 
-def typed(stored: StoredObject) -> Resource[ResourceSpec]:
-    """The resource. Raises SpecError."""
-    metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
-    return parse({"apiVersion": stored.api_version, "kind": stored.kind, "metadata": metadata, "spec": stored.spec})
+def _begins_anew(child: StoredObject) -> bool:
+    """Whether the user gave up all state of a job that does not run and did run before."""
+    status = child.status
+    anew = restores.named(child.metadata.annotations, status) == restores.EMPTY
+    return anew and status.job is None and status.revision is not None
+
+
+def _kept(child: StoredObject | None, members: _Members, word: str) -> dict[str, str]:
+    """A word of the user's about state, written on the StreamJob or on one of those that share it, and our own."""
+    own = child.metadata.annotations if child is not None else {}
+    given = [*(members[name].stored.metadata.annotations for name in sorted(members)), own]
+    kept = next(({RESTORE_FROM: one[RESTORE_FROM]} for one in given if RESTORE_FROM in one), {})
+    asked = word or own.get(SAVEPOINT)
+    return kept | ({SAVEPOINT: asked} if asked else {})
+
+
+def _note_savepoint(published: _Published, before: Mapping[str, int], child: StoredObject | None) -> None:
+    """What was the newest savepoint when a generation was published."""
+    savepoint = child.status.savepoint if child is not None else None
+    if savepoint is not None:
+        new = (uid for uid, generation in published.generations.items() if before.get(uid) != generation)
+        published.saved = {**published.saved, **dict.fromkeys(new, savepoint.location)}
 
 
 def _written(spec: StreamJobSpec) -> Spec:
@@ -234,38 +309,3 @@ def _waiting(published: _Published, *, current: bool, primer: bool) -> str:
     if not current:
         return "the running job has not got it yet"
     return "the job takes in all that was there before its first record" if primer else "the job does not run yet"
-
-
-def _status(stored: StoredObject, child: StoredObject | None, phase: str, revision: str, reason: str) -> Status:
-    """The job's status in the resource's words."""
-    seen = child.status if child is not None else Status()
-    generation = stored.metadata.generation
-    active = phase == "Active"
-    before = stored.status.condition("Ready")
-    word = "True" if active else "False"
-    since = before.last_transition_time if before is not None and before.status == word else utc_now()
-    ready = Condition(
-        type="Ready", status=word, reason=_reason(phase, seen),
-        message="the running job has it in a completed checkpoint" if active else reason,
-        observed_generation=generation, last_transition_time=since,
-    )  # fmt: skip
-    others = [
-        condition.model_copy(update={"observed_generation": generation})
-        for condition in seen.conditions
-        if condition.type != "Ready"
-    ]
-    return seen.model_copy(
-        update={
-            "phase": phase, "observed_generation": generation, "revision": revision or stored.status.revision,
-            "conditions": (ready, *others), "errors": (), "signature": None,
-        }
-    )  # fmt: skip
-
-
-def _reason(phase: str, seen: Status) -> str:
-    match phase:
-        case "Active" | "Suspended":
-            return "Running" if phase == "Active" else "Suspended"
-        case "Deleting":
-            return "Deleting"
-    return "PreviousRevisionRuns" if seen.phase == "Running" else "NotStarted"

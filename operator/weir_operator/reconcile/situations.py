@@ -15,6 +15,8 @@ from weir_operator.fleet.observations import ENDED, JobObservation, Observation,
 
 RESTORE_FROM: Final = "weir.dev/restore-from"
 """Annotation: the next start takes its state from this savepoint or checkpoint, or `empty`. Used once."""
+SAVEPOINT: Final = "weir.dev/savepoint"
+"""Annotation: a new text asks for a savepoint of the running job, which goes on. One of a kind, as a time is."""
 SAVEPOINT_ON_DELETE: Final = "weir.dev/savepoint-on-delete"
 """Annotation: `false` deletes the StreamJob and its state without a last savepoint."""
 
@@ -64,6 +66,8 @@ class Limits:
     """From the start of a revision to its first completed checkpoint."""
     deletion: timedelta = timedelta(seconds=60)
     """For the last savepoint of a StreamJob that is deleted."""
+    asked: timedelta = timedelta(seconds=60)
+    """For a savepoint that was asked for by annotation."""
     removal: timedelta = timedelta(minutes=5)
     """For the end of all processes of a StreamJob that is deleted; then it goes whatever is left of them."""
     first_back_off: timedelta = timedelta(seconds=2)

@@ -10,6 +10,7 @@ from weir_api.launchers import RevisionConfig
 # All properties of a client at once, as in 'properties.*': a table's option for each key of the secret.
 _PROPERTIES: Final = re.compile(r"'([^'*]+)\.\*' = '\$\{secret:([^:}']+):\*\}'")
 _VARIABLE: Final = re.compile(r"\$\{(weir|secret):([^}]*)\}")
+_KAFKA: Final = re.compile(r"(?<![\w.])org\.apache\.kafka\.")
 SECRET: Final = "***"
 
 
@@ -60,10 +61,16 @@ class Variables:
         name, separator, key = match[2].partition(":")
         if not separator:
             raise UnknownVariableError(f"write ${{secret:NAME:KEY}} for a secret, not {match[0]}")
-        secret = self._read(name, key)
+        secret = _shaded(key, self._read(name, key))
         if secret:
             self._seen.update({secret, _quoted(secret)})
         return _quoted(secret)
+
+
+def _shaded(key: str, value: str) -> str:
+    """Classes of Kafka's client by the name they have in Flink's connector, which brings its own."""
+    named = key == "sasl.jaas.config" or key.endswith(".class")
+    return _KAFKA.sub("org.apache.flink.kafka.shaded.org.apache.kafka.", value) if named else value
 
 
 def _quoted(value: str) -> str:

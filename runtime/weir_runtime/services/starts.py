@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from weir_api.kafka_clients import ClientPropertyError, for_librdkafka
 from weir_api.services import ServiceConfig
 from weir_runtime.announcements import announce
 
@@ -47,8 +48,8 @@ def properties(reference: str | None) -> Mapping[str, str]:
     if found is None:
         raise ConfigurationError(f"'{reference}' refers to no secret: write ${{secret:NAME:*}}")
     try:
-        return Secrets.of_environment().read(found[1])
-    except SecretError as error:
+        return for_librdkafka(Secrets.of_environment().read(found[1]))
+    except (SecretError, ClientPropertyError) as error:
         raise ConfigurationError(str(error)) from error
 
 

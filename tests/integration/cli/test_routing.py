@@ -75,10 +75,16 @@ def test_rules_come_change_and_go_under_one_running_job(weir: Weir) -> None:
     sent(weir, event("b", 3), event("a", 4))
     assert weir("tail", "to-other", "--count", "1").out.split("\n")[0] == event("b", 3)
 
+    file.write_text(f"{rule('one', 'b', 'events')}---\n{two}")
+    weir.await_phase("Degraded", "one")
+    assert [error["path"] for error in weir.resource("one")["status"]["errors"]] == ["spec.destination.topic"]
+    sent(weir, event("b", 6))
+    assert len(weir("tail", "to-other", "--count", "2").out.splitlines()) == 2
+
     file.write_text(two)
     weir.wait(lambda: weir.resource("one") == {}, 60, "the deleted rule to be gone", every=0.3)
     sent(weir, event("b", 5))
-    assert len(weir("tail", "to-two", "--count", "5").out.splitlines()) == 5
+    assert len(weir("tail", "to-two", "--count", "6").out.splitlines()) == 6
     (router,) = routers(weir)
     assert router["status"]["job"]["id"] == job
     assert router["status"]["job"]["restarts"] == 0

@@ -42,6 +42,15 @@ def test_a_life(stage: Stage) -> None:
     print(f"savepoint {rollover.savepoint_seconds} s, gap {rollover.gap_seconds} s")
     assert stage.check_exact()
 
+    found = stage.store.get(KEY)
+    assert found is not None
+    stage.store.apply(KEY, found.spec, annotations={"weir.dev/savepoint": "now"})
+    saved = stage.until("a savepoint", lambda s: s.asked is not None and s.asked.state != "InProgress")
+    assert saved.asked is not None and saved.asked.state == "Taken", saved.asked
+    assert saved.savepoint is not None and saved.savepoint.location.startswith(saved.asked.target_directory)
+    assert saved.job is not None and second.job is not None and saved.job.id == second.job.id
+    assert list(stage.places.state(KEY).glob("savepoints/*/asked-*/savepoint-*/_metadata"))
+
     stage.apply("three", key="l")
     third = stage.settled(3, "Degraded")
     safe = third.condition("StateSafe")

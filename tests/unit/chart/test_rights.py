@@ -66,10 +66,13 @@ def test_pipelines_may_handle_config_maps_and_nothing_else() -> None:
     assert given([role]) == {("", "configmaps"): verbs}
 
 
-@pytest.mark.parametrize("values", ["minimal", "full", "namespaced"])
-def test_no_secrets_no_wildcards(values: str) -> None:
+@pytest.mark.parametrize(("values", "named"), [("minimal", []), ("full", ["kafka-client"]), ("namespaced", [])])
+def test_no_secrets_but_those_named_for_kafka_no_wildcards(values: str, named: list[str]) -> None:
     everything = documents(rendered(values))
-    rights = given([*of_kind(everything, "Role"), *of_kind(everything, "ClusterRole")])
+    every = [*of_kind(everything, "Role"), *of_kind(everything, "ClusterRole")]
+    rights = given(every)
 
-    assert not {resource for _, resource in rights if resource in {"secrets", "*"}}
+    assert "*" not in {resource for _, resource in rights}
+    secrets = [rule for role in every for rule in role["rules"] if "secrets" in rule["resources"]]
+    assert [(rule["verbs"], rule["resourceNames"]) for rule in secrets] == [(["get"], [one]) for one in named]
     assert not {verb for verbs in rights.values() for verb in verbs if verb in {"*", "escalate", "bind", "impersonate"}}

@@ -6,6 +6,7 @@ import pytest
 
 from weir_operator.cli.syncs import CERTAIN_AFTER, Sync
 from weir_operator.fleet.store import Store
+from weir_operator.reconcile import rejections
 
 from .test_folders import pattern, write
 
@@ -97,3 +98,25 @@ def test_a_folder_that_is_gone_removes_nothing(folder: Path, store: Store, sync:
         clock.now += CERTAIN_AFTER
         assert sync().problems
     assert state(store) == {"a": False, "b": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        pytest.param("kind: [\n", "", id="broken-yaml"),
+        pytest.param(pattern("a").replace("5s", "soon"), "spec.within", id="wrong-value"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_noted_on_what_stays_as_it_was(
+    folder: Path, store: Store, sync: Sync, text: str, path: str
+) -> None:
+    sync()
+    (folder / "a.yaml").write_text(text)
+    sync()
+    a, b = store.list("Pattern")
+    assert [error.path for error in rejections.of(a)] == [path]
+    assert (a.metadata.generation, a.spec["within"]) == (1, "5s")
+    assert rejections.of(b) == ()
+    write(folder, a=pattern("a"))
+    sync()
+    assert not any(map(rejections.of, store.list("Pattern")))

@@ -124,3 +124,12 @@ def test_with_another_time_zone_times_are_text_or_numbers() -> None:
     job(**spec)
     with pytest.raises(SpecError, match=r"spec.source.fields.at: with the time zone Europe/Berlin a time must be"):
         job(**spec, period={"every": "month", "timeZone": "Europe/Berlin"})
+
+
+def test_how_long_totals_are_remembered_can_be_more_and_never_too_little() -> None:
+    longer = job(period={"every": "month", "remember": "400d"})
+    assert longer.program.settings["table.exec.state.ttl"] == f"{400 * 86_400_000} ms"
+    assert longer.forgets is not None and longer.forgets.used < longer.forgets.after
+    with pytest.raises(SpecError) as wrong:
+        job(period={"every": "month", "remember": "91d"})
+    assert [error.path for error in wrong.value.errors] == ["spec.period.remember"]

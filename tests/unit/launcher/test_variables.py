@@ -82,3 +82,20 @@ def test_a_secret_without_keys_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnknownVariableError, match="secret 'empty' has no keys: it needs one per 'properties"):
         variables(tmp_path).fill("'properties.*' = '${secret:empty:*}'")
+
+
+SHADED = "org.apache.flink.kafka.shaded.org.apache.kafka.x.Plain required;"
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "wanted"),
+    [
+        ("sasl.jaas.config", "org.apache.kafka.x.Plain required;", SHADED),
+        ("sasl.jaas.config", SHADED, SHADED),
+        ("password", "org.apache.kafka.", "org.apache.kafka."),
+    ],
+)
+def test_classes_of_kafkas_client_have_the_name_they_have_in_flinks_connector(
+    key: str, given: str, wanted: str
+) -> None:
+    assert Variables({}, lambda *_: given).fill(f"'a' = '${{secret:s:{key}}}'") == f"'a' = '{wanted}'"

@@ -1,10 +1,11 @@
 """The rollover as a person would tell it: each story from the first pass to rest, on the world that keeps count."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from unit.reconcile.worlds import Outcome, Process, World
 from weir_api.phases import Phase
@@ -386,6 +387,103 @@ def test_never_empty_where_state_is_expected(story: Story) -> None:
     story.rest()
     order = story.running().order
     assert story.is_in("Running") and order is not None and order.restore_from == named
+
+
+def test_what_needs_state_never_starts_from_nothing_but_after_the_program_before_it(story: Story) -> None:
+    """The user's `empty` is for the program that goes before; a change of operators loses nothing then."""
+    story.apply(number=1)
+    story.rest()
+    story.apply(number=2, needsState=True)
+    story.rest()
+    story.apply(number=2, needsState=True, suspended=True)
+    story.rest()
+    story.world.points = {}
+    empty = {"weir.dev/restore-from": "empty"}
+    story.apply(number=2, needsState=True, annotations=empty)
+    story.rest()
+    assert not story.world.live_jobs() and story.status.job is None
+    story.world.committed = 0
+    story.apply(number=1, key="other", annotations=empty)
+    story.rest()
+    assert story.is_in("Running") and story.status.restored_by_hand == "empty"
+    story.apply(number=2, key="other", needsState=True, annotations=empty)
+    story.rest()
+    order = story.running().order
+    assert story.is_in("Running") and order is not None and order.restore_from is not None
+
+
+def test_a_savepoint_is_taken_once_of_a_job_that_goes_on(story: Story) -> None:
+    story.apply()
+    story.rest()
+    job = story.status.job
+    for word in ("one", "two"):
+        story.apply(annotations={"weir.dev/savepoint": word})
+        story.rest()
+        asked, savepoint = story.status.asked, story.status.savepoint
+        assert asked is not None and (asked.word, asked.state) == (word, "Taken")
+        assert savepoint is not None and savepoint.trigger == asked.trigger
+        assert story.world.points[savepoint.location].kind == "savepoint"
+    assert set(story.world.taken.values()) == {1} and len(story.world.taken) == 2
+    assert story.is_in("Running") and story.status.job is not None and job is not None
+    assert story.status.job.id == job.id
+    story.apply(number=1, annotations={"weir.dev/savepoint": "two"})
+    story.rest()
+    assert story.is_in("Running") and len(story.world.taken) == 3
+
+
+def test_a_savepoint_that_fails_is_told_and_not_tried_for_ever(story: Story) -> None:
+    story.apply()
+    story.rest()
+    story.world.savepoints_fail = True
+    story.apply(annotations={"weir.dev/savepoint": "one"})
+    story.rest()
+    assert story.status.asked is not None and story.status.asked.state == "Failed"
+    assert story.is_in("Running") and not story.world.taken
+
+
+def forgetting(days: int) -> dict[str, JsonValue]:
+    """What is forgotten after so many days and in use for 65 of them."""
+    day = 86_400_000
+    return {"after": days * day, "used": 65 * day, "path": "spec.period.remember"}
+
+
+@pytest.mark.parametrize("way", ["longer", "by hand"])
+@pytest.mark.parametrize("crashed", [False, True])
+def test_what_stood_still_for_too_long_does_not_start_by_itself(story: Story, way: str, crashed: bool) -> None:
+    story.apply(forgets=forgetting(130))
+    story.rest()
+    if crashed:
+        for process in story.world.processes.values():
+            process.alive, process.job, process.order = False, None, None
+    else:
+        story.apply(suspended=True, forgets=forgetting(130))
+        story.rest()
+    story.world.now += timedelta(days=66)
+    story.apply(forgets=forgetting(130))
+    story.rest()
+    assert not story.world.live_jobs()
+    assert story.said("StateSafe") == ("False", "StateOutdated")
+    assert "spec.period.remember to 133d" in story.message("StateSafe")
+    if way == "longer":
+        story.apply(number=1, forgets=forgetting(140))
+    else:
+        place = story.message("StateSafe").split("or name ")[1].split(" in the annotation")[0]
+        story.apply(forgets=forgetting(130), annotations={"weir.dev/restore-from": place})
+    story.rest(120)
+    assert story.is_in("Running")
+    order = story.running().order
+    assert order is not None and order.restore_from is not None
+
+
+def test_what_stood_still_for_a_while_goes_on(story: Story) -> None:
+    story.apply(suspended=False, forgets=forgetting(130))
+    story.rest()
+    story.apply(suspended=True, forgets=forgetting(130))
+    story.rest()
+    story.world.now += timedelta(days=64)
+    story.apply(forgets=forgetting(130))
+    story.rest()
+    assert story.is_in("Running")
 
 
 def test_a_corrupted_savepoint_waits_for_a_person(story: Story) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from weir_api.statuses import Job, Status
+from weir_api.errors import FieldError
+from weir_api.statuses import Asked, Job, Savepoint, Status
 from weir_api.streamjobs import Topic
 from weir_operator.compiler import compile_resource
 from weir_operator.compiler.routing_records import slot_of
@@ -16,8 +17,10 @@ from weir_operator.compiler.shares import SHARINGS
 from weir_operator.fleet.store import Key, Store, StoredObject
 from weir_operator.fleet.tables import changes
 from weir_operator.fleet.topics import KafkaAway
+from weir_operator.reconcile import rejections, sharing
 from weir_operator.reconcile.resources import ResourceReconciler
 from weir_operator.reconcile.sharing import SharedReconciler
+from weir_operator.reconcile.situations import SAVEPOINT
 from weir_operator.reconcile.specs import parsed
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -33,7 +36,8 @@ class MemoryTables:
     made: set[str] = field(default_factory=set)
     away: bool = False
 
-    def publish(self, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
+    def publish(self, namespace: str, topic: Topic, table: Mapping[str, str], needed: Sequence[Topic]) -> int:
+        assert namespace == "default"
         if self.away:
             raise KafkaAway("Kafka is away")
         self.made |= {one.name for one in needed}
@@ -46,11 +50,12 @@ class MemoryTables:
                 before[key] = text
         return len(self.written)
 
-    def followed(self, topic: Topic, group: str, upto: int) -> bool:
-        assert topic.name in self.held
+    def followed(self, namespace: str, topic: Topic, group: str, upto: int) -> bool:
+        assert topic.name in self.held and namespace == "default"
         return self.committed.get(group, 0) >= upto
 
-    def forget(self, topic: Topic, group: str) -> None:  # noqa: ARG002 - as Tables has it
+    def forget(self, namespace: str, topic: Topic, group: str) -> None:  # noqa: ARG002 - as Tables has it
+        assert namespace == "default"
         if self.away:
             raise KafkaAway("Kafka is away")
         self.committed.pop(group, None)
@@ -62,6 +67,7 @@ class World:
 
     store: Store
     tables: MemoryTables = field(default_factory=MemoryTables)
+    now: datetime = NOW
     kinds: ResourceReconciler = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +76,9 @@ class World:
     def restart(self) -> None:
         """The operator is killed and starts anew: it knows nothing but what is stored."""
         self.kinds = ResourceReconciler(
-            self.store, compile_resource, SharedReconciler(self.store, self.tables, SHARINGS, ask_every=0)
+            self.store,
+            compile_resource,
+            SharedReconciler(self.store, self.tables, SHARINGS, ask_every=0, now=lambda: self.now),
         )
 
     def apply(self, name: str, types: Sequence[str] = ("t",), topic: str = "out", **more: Any) -> None:
@@ -107,7 +115,12 @@ class World:
 
     def run(self) -> None:
         """The router's present program runs."""
-        running = Status(phase="Running", observed_generation=1, job=Job(id="j", state="RUNNING"))
+        saved = Savepoint(location=f"file:///{self.now:%H%M%S}", taken_at=self.now, trigger="t", generation=1)
+        asked = self.router.status.asked
+        running = Status(
+            phase="Running", observed_generation=self.router.metadata.generation, job=Job(id="j", state="RUNNING"),
+            savepoint=saved, asked=asked,
+        )  # fmt: skip
         self.store.write_status(self.router.key, self.router.metadata.uid, running)
 
     def follow(self) -> None:
@@ -138,7 +151,7 @@ def test_a_router_reads_no_event_before_it_has_proven_to_have_the_rules(world: W
     assert (world.primed, world.phase("a")) == (False, "Pending")
     world.follow()
     world.passes()
-    assert world.primed
+    assert (world.primed, world.phase("a")) == (True, "Pending"), "the primer's status is not the router's"
     world.run()
     world.passes()
     assert world.phase("a") == "Active"
@@ -251,3 +264,175 @@ def test_another_source_is_another_router(world: World) -> None:
     world.apply("b", source={"topic": "others"})
     world.passes()
     assert len(world.store.list("StreamJob")) == 2
+
+
+WRONG: dict[str, Any] = {"transform": {"set": {f"a.b.c.d{number}": "1" for number in range(3)}}}
+
+
+@pytest.mark.parametrize("wrong", [WRONG, {"match": {"types": []}}, {"destination": {"topic": "events"}}])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_rule_that_becomes_wrong_keeps_its_last_right_version(
+    world: World, wrong: Mapping[str, Any], restarted: bool
+) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    revision, table = world.rule("a").status.revision, dict(world.tables.held[f"{world.router.metadata.name}.rules"])
+    world.store.apply(
+        Key(kind="RoutingRule", name="a"),
+        {"source": {"topic": "events"}, "match": {"types": ["t"]}, "destination": {"topic": "new"}, **wrong},
+    )
+    if restarted:
+        world.restart()
+    world.passes()
+    assert world.tables.held[f"{world.router.metadata.name}.rules"] == table
+    status = world.rule("a").status
+    assert (status.phase, status.revision) == ("Degraded", revision)
+    assert all(error.path.startswith("spec.") for error in status.errors) and status.errors
+    validated, ready = status.condition("Validated"), status.condition("Ready")
+    assert validated is not None and (validated.status, validated.reason) == ("False", "InvalidSpec")
+    assert ready is not None and (ready.status, ready.reason) == ("True", "PreviousRevisionRuns")
+    assert world.phase("b") == "Active"
+
+    world.apply("a", topic="right")
+    world.passes()
+    world.follow()
+    world.passes()
+    assert (world.phase("a"), world.rule("a").status.errors) == ("Active", ())
+    assert "right" in str(world.tables.held)
+
+
+def test_a_wrong_rule_may_go_like_any_other(world: World) -> None:
+    world.apply("a")
+    world.apply("b", ["u"])
+    world.up()
+    world.apply("a", **WRONG)
+    world.passes()
+    world.delete("a")
+    world.passes()
+    assert world.phase("a") == "Deleting"
+    world.follow()
+    world.passes()
+    assert world.store.get(Key(kind="RoutingRule", name="a")) is None
+
+
+def test_a_wrong_rule_of_the_last_router_still_takes_it_down(world: World) -> None:
+    world.apply("a")
+    world.up()
+    world.apply("a", **WRONG)
+    world.passes()
+    world.delete("a")
+    world.passes()
+    assert world.router.deleting
+
+
+def test_what_is_noted_of_the_file_of_a_rule_is_told_while_its_version_routes(world: World) -> None:
+    world.apply("a")
+    world.up()
+    rule = world.rule("a")
+    noted = rejections.written([FieldError(path="spec.match.types", message="is required")])
+    world.store.apply(rule.key, rule.spec, annotations={rejections.REJECTED: noted})
+    world.passes()
+    status = world.rule("a").status
+    assert (status.phase, [error.path for error in status.errors]) == ("Degraded", ["spec.match.types"])
+    world.store.apply(rule.key, rule.spec)
+    world.passes()
+    assert (world.phase("a"), world.rule("a").status.errors) == ("Active", ())
+
+
+@pytest.mark.parametrize("annotated", ["rule", "router"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_router_that_begins_without_state_is_primed_again(world: World, annotated: str, restarted: bool) -> None:
+    """Its group's offsets are those of the job before: they prove nothing of the one that comes."""
+    world.apply("a")
+    world.up()
+    gone = Status(phase="Failed", observed_generation=1, revision="r")
+    world.store.write_status(world.router.key, world.router.metadata.uid, gone)
+    world.passes()
+    assert world.primed
+    one = world.rule("a") if annotated == "rule" else world.router
+    owners, empty = one.metadata.owner_references, {"weir.dev/restore-from": "empty"}
+    world.store.apply(one.key, one.spec, annotations=empty, owners=owners)
+    world.tables.away = True
+    world.passes()
+    assert world.primed  # until what was read is forgotten
+    world.tables.away = False
+    world.passes()
+    assert (world.primed, world.phase("a")) == (False, "Pending")
+    assert world.router.metadata.annotations == empty
+
+    generation = world.router.metadata.generation
+    used = Status(
+        phase="Running", observed_generation=generation, revision="p", restored_by_hand="empty",
+        job=Job(id="p", state="RUNNING"),
+    )  # fmt: skip
+    world.store.write_status(world.router.key, world.router.metadata.uid, used)
+    if restarted:
+        world.restart()
+    world.passes()
+    assert not world.primed
+    world.follow()
+    world.passes()
+    assert world.primed
+    now = {"observed_generation": generation + 1, "job": Job(id="q", state="RUNNING")}
+    used = used.model_copy(update=now)
+    world.store.write_status(world.router.key, world.router.metadata.uid, used)
+    world.passes()
+    assert (world.primed, world.phase("a")) == (True, "Active")
+
+
+def asked(world: World, state: Literal["InProgress", "Taken", "Failed"]) -> None:
+    """The router's savepoint that was asked for last has come so far."""
+    word = world.router.metadata.annotations[SAVEPOINT]
+    request = Asked(word=word, job="j", trigger="t", target_directory="d", at=world.now, state=state)
+    status = world.router.status.model_copy(update={"asked": request})
+    if state == "Taken":
+        taken = Savepoint(location=f"file:///{word}", taken_at=world.now, trigger="t", generation=1)
+        status = status.model_copy(update={"savepoint": taken})
+    world.store.write_status(world.router.key, world.router.metadata.uid, status)
+
+
+@pytest.mark.parametrize("state", ["Taken", "Failed"])
+def test_a_change_comes_after_a_savepoint_of_the_router_and_many_after_one(
+    world: World, state: Literal["Taken", "Failed"]
+) -> None:
+    world.apply("a")
+    world.up()
+    before, first = len(world.tables.written), world.router.status.savepoint
+    world.now += timedelta(minutes=2)
+    world.apply("a", topic="b")
+    world.passes()
+    word = world.router.metadata.annotations[SAVEPOINT]
+    assert (len(world.tables.written), world.phase("a")) == (before, "Pending")
+    asked(world, "InProgress")
+    world.apply("a", topic="c")
+    world.passes()
+    assert len(world.tables.written) == before
+    asked(world, state)
+    world.passes()
+    world.follow()
+    world.passes()
+    assert len(world.tables.written) == before + 1 and world.phase("a") == "Active"
+    accepted, savepoint = world.rule("a").status.accepted, world.router.status.savepoint
+    assert accepted is not None and savepoint is not None and accepted.savepoint == savepoint.location
+    assert (savepoint == first) == (state == "Failed")
+
+    for number in range(20):
+        world.now += timedelta(seconds=2)
+        world.apply("a", topic=f"d{number}")
+        world.passes(1)
+    assert len(world.tables.written) == before + 21
+    assert world.router.metadata.annotations[SAVEPOINT] == word
+
+
+def test_a_change_does_not_wait_for_a_savepoint_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.apply("a")
+    world.up()
+    before = len(world.tables.written)
+    world.now += timedelta(minutes=2)
+    world.apply("a", topic="b")
+    world.passes()
+    assert len(world.tables.written) == before
+    monkeypatch.setattr(sharing, "PATIENCE", 0.0)
+    world.passes()
+    assert len(world.tables.written) == before + 1

@@ -24,6 +24,7 @@ from weir_operator.fleet.actions import (
     Serve,
     Start,
     StopWithSavepoint,
+    TakeSavepoint,
 )
 from weir_operator.fleet.fleets import FleetError, Locations, RefusedError
 from weir_operator.fleet.observations import (
@@ -88,6 +89,7 @@ class Trigger:
     directory: str
     state: Literal["inProgress", "completed", "failed"] = "inProgress"
     location: str | None = None
+    stops: bool = True
 
 
 @dataclass
@@ -243,6 +245,9 @@ class World:
             trigger.location = f"{trigger.directory}/savepoint-{job.id[:6]}-{trigger.id[:6]}"
             self.points[trigger.location] = Point(trigger.location, "savepoint", job.id, job.position, self.now)
             self.taken[trigger.id] = self.taken.get(trigger.id, 0) + 1
+            if not trigger.stops:
+                trigger.state = "completed"
+                return
             job.position -= 1  # it reads nothing more
             self.produced -= 1
             return
@@ -370,7 +375,7 @@ class World:
                     del self.processes[revision]
                 elif found is not None:
                     found.ending = True
-            case StopWithSavepoint():
+            case StopWithSavepoint() | TakeSavepoint():
                 self._stop(action)
             case Start(revision=revision, request=request):
                 self._order(revision, request)
@@ -400,7 +405,7 @@ class World:
             process.order, process.outcome = found.order, found.outcome
         self.processes[action.revision] = process
 
-    def _stop(self, action: StopWithSavepoint) -> None:
+    def _stop(self, action: StopWithSavepoint | TakeSavepoint) -> None:
         process = self.processes.get(action.revision)
         if process is None or not process.alive:
             raise FleetError("does not answer")
@@ -409,7 +414,9 @@ class World:
         job = process.job
         if job is None or job.id != action.job_id or job.running_since is None:
             raise RefusedError("not all tasks are running")
-        process.triggers[action.trigger_id] = Trigger(action.trigger_id, job.id, action.target_directory)
+        process.triggers[action.trigger_id] = Trigger(
+            action.trigger_id, job.id, action.target_directory, stops=isinstance(action, StopWithSavepoint)
+        )
 
     def _order(self, revision: str, request: StartRequest) -> None:
         process = self.processes.get(revision)

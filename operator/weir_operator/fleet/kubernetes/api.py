@@ -53,6 +53,7 @@ class Kind:
 
 SERVICE: Final = Kind("v1", "Service", "services")
 CONFIG_MAP: Final = Kind("v1", "ConfigMap", "configmaps")
+SECRET: Final = Kind("v1", "Secret", "secrets")
 POD: Final = Kind("v1", "Pod", "pods")
 EVENT: Final = Kind("v1", "Event", "events")
 DEPLOYMENT: Final = Kind("apps/v1", "Deployment", "deployments")
@@ -61,7 +62,9 @@ LEASE: Final = Kind("coordination.k8s.io/v1", "Lease", "leases")
 OWN: Final[Mapping[str, Kind]] = {
     kind.name: Kind(f"{GROUP}/{VERSION}", kind.name, kind.plural) for kind in KINDS.values()
 }
-_ALL: Final = {kind.name: kind for kind in (SERVICE, CONFIG_MAP, POD, EVENT, DEPLOYMENT, JOB, LEASE, *OWN.values())}
+_ALL: Final = {
+    kind.name: kind for kind in (SERVICE, CONFIG_MAP, SECRET, POD, EVENT, DEPLOYMENT, JOB, LEASE, *OWN.values())
+}
 
 Called = Callable[[str, str, str, float], None]
 """Told of each call: verb, plural, outcome (an HTTP status or `unreachable`), seconds."""

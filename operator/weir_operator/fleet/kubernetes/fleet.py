@@ -19,13 +19,14 @@ from ..actions import (
     Serve,
     Start,
     StopWithSavepoint,
+    TakeSavepoint,
 )
 from ..fleets import FleetError, Locations, RefusedError
 from ..flink import FlinkClient
 from ..launchers import LauncherClient
 from ..observations import Observation, Watch
 from ..store import Key, utc_now
-from . import names, objects, service_objects
+from . import names, objects, secrets, service_objects
 from .api import CONFIG_MAP, DEPLOYMENT, OWN, POD, SERVICE, ClusterError, KubernetesApi
 from .apply import apply_and_prune
 from .configs import ClusterConfig
@@ -96,7 +97,7 @@ class KubernetesFleet:
         state = self.locations(key, "").state_directory
         match action:
             case EnsureTopics(config=config):
-                jobs.ensure_topics(self.bootstrap_servers, config)
+                jobs.ensure_topics(self.bootstrap_servers, config, secrets.in_cluster(self._api))
                 with self._lock:
                     self._topics_ready.setdefault(key, set()).add(config.revision)
             case Deploy():
@@ -108,6 +109,9 @@ class KubernetesFleet:
             case StopWithSavepoint(revision=revision):
                 url = self._flink_url(key, revision)
                 self._flink.stop_with_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
+            case TakeSavepoint():
+                url = self._flink_url(key, action.revision)
+                self._flink.take_savepoint(url, action.job_id, action.trigger_id, action.target_directory)
             case Start(revision=revision, request=request):
                 self._launchers.start(self._url(key, revision, names.LAUNCHER_PORT), request)
             case Serve(services=services):
