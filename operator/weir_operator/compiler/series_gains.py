@@ -64,7 +64,7 @@ def totals(name: str, of: Sequence[View], times: SeriesTimes, labels: Given, row
     """Views that end in `<name>_totals`: weir_series and weir_record of each total, once in an interval."""
     added, summed, kept = (f"{name}_{part}" for part in ("gains", "sums", "sums_so_far"))
     every = interval(milliseconds(times.interval))
-    each = "\nUNION ALL ".join(_gains(one, labels, rows) for one in of)
+    each = views.united([_gains(one, labels, rows) for one in of])
     window = f"TUMBLE({TIME}, {every})"
     over = f"PARTITION BY {_KEYS} ORDER BY {NOW}"
     started = "EXTRACT(EPOCH FROM weir_from) * 1000"

@@ -26,7 +26,7 @@ def latest(name: str, of: Sequence[View], times: SeriesTimes, labels: Given, row
     given, living, aggregates = (f"{name}_{part}" for part in ("values", "living", "aggregates"))
     every = milliseconds(times.interval)
     lifetime = -(-milliseconds(times.stale_after) // every) * every
-    each = "\nUNION ALL ".join(_values(one, labels, rows) for one in of)
+    each = views.united([_values(one, labels, rows) for one in of])
     hop = f"HOP(TABLE {identifier(given)}, DESCRIPTOR({TIME}), {interval(every)}, {interval(lifetime)})"
     kind = " ".join(f"WHEN {text(one.name)} THEN {_AGGREGATES[one.aggregate or 'last']}" for one in of)
     told = Sample(
