@@ -21,6 +21,8 @@ GAIN = "weir_gain"
 # The view is among the labels. A column of its own would be a constant where there is but one view, and no part of the
 # key, and as long a text as the longest name: other views would have other state.
 _KEYS = "weir_name, weir_series, weir_labels"
+# LAG will not do: of samples with the same time each would have another of that time before it, and none a gain.
+_SAMPLE = "CAST(ROW(weir_value, weir_at, weir_start) AS ROW<weir_value DOUBLE, weir_at BIGINT, weir_start BIGINT>)"
 
 
 def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> Stage:
@@ -31,11 +33,9 @@ def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> 
     # v - v is 0 for all but NaN and the infinities.
     counts = f"({views.any_names(of, f'{EVENT}.')}) AND {views.counts(f'{EVENT}.')}"
     counts += f" AND {value} >= 0 AND {value} - {value} = 0"
-    lags = {"weir_before": "weir_value", "weir_at_before": "weir_at", "weir_start_before": "weir_start"}
-    lagged = ", ".join(f"LAG({column}) OVER w AS {lag}" for lag, column in lags.items())
     began = "weir_start >= weir_at_before AND (weir_start_before IS NULL OR weir_start > weir_start_before)"
     gain = (
-        "CASE WHEN weir_at_before IS NULL THEN weir_value WHEN weir_at <= weir_at_before THEN CAST(0 AS DOUBLE)\n"
+        "CASE WHEN CARDINALITY(weir_two) = 1 THEN weir_value WHEN weir_at <= weir_at_before THEN CAST(0 AS DOUBLE)\n"
         f"  WHEN {began} OR weir_value < weir_before THEN weir_value ELSE weir_value - weir_before END"
     )
     made = (
@@ -47,9 +47,12 @@ def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> 
         ),
         view(
             gains,
-            f"SELECT {TIME}, {EVENT}, {gain} AS {GAIN}\nFROM (\nSELECT *, {lagged}\n"
+            f"SELECT {TIME}, {EVENT}, {gain} AS {GAIN}\n"
+            "FROM (\nSELECT *, weir_two[1].weir_value AS weir_before,\n"
+            "  weir_two[1].weir_at AS weir_at_before, weir_two[1].weir_start AS weir_start_before\n"
+            f"FROM (\nSELECT *, ARRAY_AGG({_SAMPLE}) OVER w AS weir_two\n"
             f"FROM {identifier(counted)} WHERE weir_value IS NOT NULL\n"
-            f"WINDOW w AS (PARTITION BY weir_source ORDER BY {TIME}))\n"
+            f"WINDOW w AS (PARTITION BY weir_source ORDER BY {TIME} ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)))\n"
             f"UNION ALL SELECT {TIME}, {EVENT}, CAST(NULL AS DOUBLE) FROM {identifier(counted)}"
             " WHERE weir_value IS NULL",
         ),

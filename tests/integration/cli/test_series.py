@@ -1,5 +1,6 @@
 """Series on a laptop: `weir up` runs receiver, job and sender; what is posted comes out at a remote-write endpoint."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from integration.prometheus.receivers import Receiver, receiving
 from support.remote_writes import V2, Client, Sent, version2
+from weir_operator.fleet import topics
 
 from .weirs import Weir
 
@@ -47,6 +49,13 @@ def receiver_url(weir: Weir) -> str:
     return next((str(each["url"]) for each in services if each["name"] == "receiver" and each.get("ready")), "")
 
 
+def pods_known(weir: Weir) -> bool:
+    """Whether the job has read both pods: a sample sees what metadata were there before it, not what is on its way."""
+    found = re.search(r"Kafka answers at (\S+)", weir.said())
+    assert found is not None
+    return topics.committed_offsets(found.group(1), "weir-default-metrics.owner").get(("pods", 0), 0) >= 2
+
+
 def total(receiver: Receiver) -> list[float]:
     """The values of the one series of the view, in the order in which they came."""
     found = receiver.samples("orders_total")
@@ -61,6 +70,7 @@ def test_what_is_posted_comes_out_as_its_views(weir: Weir) -> None:
         weir.await_phase("Running", "metrics", 600)
         assert weir("produce", "pods", "--key-separator", "|", stdin='a|{"service": "shop"}\n').code == 0
         assert weir("produce", "pods", "--key-separator", "|", stdin='b|{"service": "shop"}\n').code == 0
+        weir.wait(lambda: pods_known(weir), 60, "the pods to be read", every=0.5)
         weir.wait(lambda: receiver_url(weir), 60, "the receiver to be ready")
         client = Client(receiver_url(weir))
         now = int(time.time() * 1000)

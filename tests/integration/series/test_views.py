@@ -191,7 +191,8 @@ def test_native_histograms_and_markers_pass_a_view_of_all_labels(run: Run) -> No
 
 def test_every_aggregate_is_as_the_oracle_says(run: Run) -> None:
     before, after = expected(run.first, run.second)
-    assert differences(before | after, aggregates(run.found)) == []
+    wrong = differences(before | after, aggregates(run.found))
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_totals_never_fall_and_have_one_beginning(run: Run) -> None:

@@ -41,7 +41,8 @@ def world(seed: int, begin: int, end: int, pods: int) -> World:
     """Samples with begin <= at < end. None comes more than DISORDER behind another."""
     chance = random.Random(seed)
     names = [f"pod-{number}" for number in range(pods)]
-    moves = [move for pod in names for move in _moves(chance, pod, begin, end)]
+    # In the order of their times: one that comes behind the others is late, and known or not as the moment has it.
+    moves = sorted((move for pod in names for move in _moves(chance, pod, begin, end)), key=lambda move: move.at)
     samples = [sample for pod in names for sample in _samples(chance, pod, begin, end)]
     samples += chance.sample(samples, len(samples) // 10)
     return World(moves, sorted(samples, key=lambda sample: sample.at + chance.randrange(DISORDER)))
