@@ -35,9 +35,13 @@ def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> 
     counts += f" AND {value} >= 0 AND {value} - {value} = 0"
     began = "weir_start >= weir_at_before AND (weir_start_before IS NULL OR weir_start > weir_start_before)"
     gain = (
-        "CASE WHEN CARDINALITY(weir_two) = 1 THEN weir_value WHEN weir_at <= weir_at_before THEN CAST(0 AS DOUBLE)\n"
+        "CASE WHEN weir_value IS NULL OR CARDINALITY(weir_two) = 1 THEN weir_value\n"
+        "  WHEN weir_at <= weir_at_before THEN CAST(0 AS DOUBLE)\n"
         f"  WHEN {began} OR weir_value < weir_before THEN weir_value ELSE weir_value - weir_before END"
     )
+    # Samples that do not count go the same way: on a way beside it they would wake what comes after from idleness with
+    # event time that the counters have not reached there, and counters behind event time are lost.
+    keys = "weir_source, weir_counts"
     made = (
         view(
             counted,
@@ -51,10 +55,8 @@ def gained(name: str, of: Sequence[View], times: SeriesTimes, before: Stage) -> 
             "FROM (\nSELECT *, weir_two[1].weir_value AS weir_before,\n"
             "  weir_two[1].weir_at AS weir_at_before, weir_two[1].weir_start AS weir_start_before\n"
             f"FROM (\nSELECT *, ARRAY_AGG({_SAMPLE}) OVER w AS weir_two\n"
-            f"FROM {identifier(counted)} WHERE weir_value IS NOT NULL\n"
-            f"WINDOW w AS (PARTITION BY weir_source ORDER BY {TIME} ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)))\n"
-            f"UNION ALL SELECT {TIME}, {EVENT}, CAST(NULL AS DOUBLE) FROM {identifier(counted)}"
-            " WHERE weir_value IS NULL",
+            f"FROM (SELECT *, weir_value IS NOT NULL AS weir_counts FROM {identifier(counted)})\n"
+            f"WINDOW w AS (PARTITION BY {keys} ORDER BY {TIME} ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)))",
         ),
         view(behind, f"SELECT {TIME}, {EVENT}, CAST(NULL AS DOUBLE) AS {GAIN} FROM {identifier(before.late)}"),
     )
