@@ -165,15 +165,14 @@ def view(name: str, query: str) -> str:
 
 
 def steps_view(course: Course, name: str, events: str) -> str:
-    """The view of all events that have a key: keys, time, place, the event as one ROW, a flag per step.
+    """The view of all events: keys, time, place, the event as one ROW, a flag per step.
 
-    `events` is the quoted name of the view they come from. An event with a NULL in its key belongs to no key.
+    `events` is the quoted name of the view they come from, in which no key is NULL.
     """
     keys = [identifier(key) for key in course.keys]
     flags = [f"({condition}) IS TRUE AS {flag}" for flag, condition in course.flags.items()]
     columns = [*keys, TIME, f"{position()} AS {POSITION}", f"{event_row(course.fields)} AS {EVENT}", *flags]
-    known = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    return view(name, f"SELECT {', '.join(columns)}\nFROM {events}\nWHERE {known}")
+    return view(name, f"SELECT {', '.join(columns)}\nFROM {events}")
 
 
 def conclusion(course: Course, name: str, source: str, events: Mapping[str, str], identity: Sequence[str]) -> str:

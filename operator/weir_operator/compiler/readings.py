@@ -81,8 +81,9 @@ def _integer(shape: Shape, field: str) -> Reading:
     written_out = f"{field} NOT LIKE '%.%' AND {field} NOT LIKE '%E%' AND {field} NOT LIKE '%e%'"
     value = f"CASE WHEN {written_out} THEN {direct} ELSE {from_wide} END"
     digits = {"BIGINT": 18, "INT": 9, "SMALLINT": 4, "TINYINT": 2}[shape.name]
-    # What the cast takes and JSON's numbers do not have is out: then it knows a number, and NULL is none.
-    signs = "".join(f" AND {field} NOT LIKE '{pattern}'" for pattern in ("+%", "% %"))
+    # What the cast takes and JSON's numbers do not have is out: then it knows a number, and NULL is none. Blanks inside
+    # are none either: a look at both ends is cheaper than one at every character.
+    signs = "".join(f" AND {field} NOT LIKE '{pattern}'" for pattern in ("+%", " %", "% "))
     usual = (f"{written_out}{signs}", direct)
     return Reading(value, _number(field, f"({value}) IS NOT NULL"), f"-?[0-9]{{1,{digits}}}", bare=True, usual=usual)
 

@@ -28,10 +28,12 @@ class RowValues:
         for number, field in enumerate(self.fields):
             read = reading(field.shape, identifier(field.name))
             strict = read.strict
-            if read.fits != "TRUE":
+            judged = read.fits != "TRUE"
+            if judged:
                 # One column that is kept from being copied keeps all: `readable` and the result both use it.
                 strict, walled = (strict if walled else once(strict)), True
                 columns.append(f"{identifier(field.name)} AS {_text(number)}")
+            if judged or field.required:
                 columns.append(f"{identifier(field.name)} IS NULL AS {_missing(number)}")
             columns.append(f"{strict} AS {identifier(field.name)}")
         listed = ",\n    ".join([*columns, "weir_time", PLACE, *further])
@@ -48,11 +50,11 @@ class RowValues:
         """SQL over `query`: TRUE where every field could be read, else FALSE."""
         conditions = ["weir_time IS NOT NULL"] if self.timed else []
         for number, field in enumerate(self.fields):
-            value = f"{identifier(field.name)} IS NOT NULL"
-            if field.required:
-                conditions.append(value)
-            elif reading(field.shape, "x").fits != "TRUE":
-                conditions.append(f"({value} OR {_missing(number)})")
+            if reading(field.shape, "x").fits == "TRUE":
+                conditions += [f"NOT {_missing(number)}"] if field.required else []
+            else:
+                value = f"{identifier(field.name)} IS NOT NULL"
+                conditions.append(value if field.required else f"({value} OR {_missing(number)})")
         return "\n  AND ".join(conditions) or "TRUE"
 
 
