@@ -13,6 +13,7 @@ from yarl import URL
 from . import deliveries
 from .addresses import Forbidden, Guard
 from .deliveries import Answer
+from .outgoing import answered
 from .prometheus_logins import Login
 from .remote_write import bodies, encodings
 from .remote_write.bodies import MEDIA_TYPE, Version
@@ -89,10 +90,7 @@ class Requests:
             async with session.post(
                 self._url, data=self.body(batch, version), headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
-                text = (await response.content.read(deliveries.MAX_BODY)).decode(errors="replace")
-                reason = f"the answer was {response.status} {response.reason or ''}".rstrip()
-                answer = Answer(response.status, reason, text, response.headers.get("Retry-After"))
-                return Result(answer, any(name in response.headers for name in _WRITTEN))
+                return Result(await answered(response), any(name in response.headers for name in _WRITTEN))
         except TimeoutError:
             return Result(Answer(None, f"no answer within {seconds:g} s"))
         except (SecretError, Forbidden) as error:

@@ -87,7 +87,7 @@ def test_a_date_that_is_none_is_passed_over() -> None:
 def test_a_dead_letter_has_the_bytes_and_the_last_answer() -> None:
     raw = b'{"destination":"https://a.b/","payload":{}}'
     given = deliveries.delivery(PLACE, None, raw, headers())
-    last = deliveries.Last(given, Answer(500, "the answer was 500", "oh"), 4)
+    last = deliveries.Last(given.url, Answer(500, "the answer was 500", "oh"), 4, given.rule)
     letter = json.loads(deliveries.dead_letter(PLACE, raw, "why", last))
     assert base64.b64decode(letter.pop("raw")) == raw
     assert letter == {
