@@ -20,7 +20,7 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler.shares import Shared, Sharing
 from weir_operator.fleet.followers import Tables
 from weir_operator.fleet.objects import Objects
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject, utc_now
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, StoredObject, utc_now
 from weir_operator.fleet.topics import TopicError
 
 from . import rejections, restores
@@ -194,7 +194,7 @@ class SharedReconciler:
         """Whether what is new may be published: after a savepoint of the job as it is, or where none can be taken."""
         if published.table is None or child is None or child.status.phase != "Running":
             return True
-        if child.spec.get("program") == _written(shared.primer)["program"]:
+        if _primes(child, shared):
             return True
         status, asked = child.status, child.status.asked
         word, now = child.metadata.annotations.get(SAVEPOINT), time.monotonic()
@@ -220,13 +220,12 @@ class SharedReconciler:
         self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, published: _Published
     ) -> StoredObject | None:
         """The StreamJob with its owners. Once it is not the primer it is one again only to begin without state."""
-        primer = _written(shared.primer)
         if child is not None and _begins_anew(child):
             if published.trouble:
                 return child  # what the job before has read is not forgotten yet
             ready = False
         else:
-            running = child is not None and child.spec.get("program") != primer["program"]
+            running = child is not None and not _primes(child, shared)
             ready = running or (published.followed and child is not None and not child.deleting)
         wanted = shared.spec if ready else shared.primer
         owners = tuple(
@@ -234,7 +233,7 @@ class SharedReconciler:
             for name, one in sorted(members.items())
         )
         try:
-            spec = _written(self.adjusted(wanted))
+            spec = self.adjusted(wanted).document()
             annotations = _kept(child, members, published.word)
             applied, change = self.store.apply(key, spec, annotations=annotations, owners=owners)
             if change != "unchanged":
@@ -261,13 +260,17 @@ class SharedReconciler:
         if name not in shared.revisions:
             return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
         current = published.taken.get(uid) == member.generation
-        primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
+        primer = child is None or _primes(child, shared)
         running = child is not None and _runs(child)
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
         phase = "Suspended" if member.suspended else "Active"
         status = statuses.told(stored, child, phase if active else "Pending", shared.revisions[name], reason)
         return statuses.with_savepoint(stored, status, published.saved.get(uid)), not active
+
+
+def _primes(child: StoredObject, shared: Shared) -> bool:
+    return child.spec.get("program") == shared.primer_program
 
 
 def _runs(child: StoredObject) -> bool:
@@ -297,10 +300,6 @@ def _note_savepoint(published: _Published, before: Mapping[str, int], child: Sto
     if savepoint is not None:
         new = (uid for uid, generation in published.generations.items() if before.get(uid) != generation)
         published.saved = {**published.saved, **dict.fromkeys(new, savepoint.location)}
-
-
-def _written(spec: StreamJobSpec) -> Spec:
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def _waiting(published: _Published, *, current: bool, primer: bool) -> str:
