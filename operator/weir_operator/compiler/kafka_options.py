@@ -1,5 +1,6 @@
 """Options of Flink's Kafka connector. No secret stands here: secrets are named, and read where the job starts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from weir_api.blocks import Authentication, Delivery, Source
@@ -11,7 +12,7 @@ _SERVERS = "${weir:bootstrapServers}"
 _TRANSACTION_TIMEOUT_MILLISECONDS = 900_000
 
 
-def with_clause(options: dict[str, str]) -> str:
+def with_clause(options: Mapping[str, str]) -> str:
     """The options as they end a CREATE TABLE."""
     return "WITH (\n  " + ",\n  ".join(f"{text(key)} = {text(value)}" for key, value in options.items()) + "\n)"
 
