@@ -17,6 +17,7 @@ import aiohttp
 from pydantic import Field
 from yarl import URL
 
+from weir_api.secret_files import SecretError
 from weir_api.services import ServiceConfig
 
 from . import deliveries, outgoing, starts, workers
@@ -25,7 +26,7 @@ from .deliveries import Answer, Delivery, Last, Place
 from .dispatcher_metrics import DispatcherMetrics
 from .dispatcher_streams import Message, Streams
 from .lanes import Lanes
-from .secret_files import SecretError, Secrets
+from .secret_files import Secrets
 from .starts import KafkaSettings
 
 _IDEMPOTENCY_KEY: Final = "Idempotency-Key"

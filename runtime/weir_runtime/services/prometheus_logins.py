@@ -3,7 +3,9 @@
 import hmac
 from base64 import b64encode
 
-from .secret_files import SecretError, Secrets
+from weir_api.secret_files import SecretError
+
+from .secret_files import Secrets
 
 
 class Login:

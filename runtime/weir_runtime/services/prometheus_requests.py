@@ -10,6 +10,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from weir_api.secret_files import SecretError
+
 from . import deliveries
 from .addresses import Forbidden, Guard
 from .deliveries import Answer
@@ -19,7 +21,6 @@ from .remote_write import bodies, encodings
 from .remote_write.bodies import MEDIA_TYPE, Version
 from .remote_write.readings import Sample
 from .remote_write.series import Meaning
-from .secret_files import SecretError
 
 _NUMBERS: Final = {Version.V1: "0.1.0", Version.V2: "2.0.0"}
 _WRITTEN: Final = tuple(

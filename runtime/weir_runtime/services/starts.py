@@ -13,10 +13,11 @@ from pydantic import Field, ValidationError
 
 from weir_api.base import Model
 from weir_api.kafka_clients import ClientPropertyError, for_librdkafka
+from weir_api.secret_files import SecretError
 from weir_api.services import ServiceConfig
 from weir_runtime.announcements import announce
 
-from .secret_files import SecretError, Secrets
+from .secret_files import Secrets
 
 _HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}
 
