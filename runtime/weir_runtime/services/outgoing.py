@@ -19,5 +19,7 @@ def session(guard: Guard, at_once: int) -> aiohttp.ClientSession:
 async def answered(response: aiohttp.ClientResponse) -> Answer:
     """What it says, with the beginning of its body. Raises aiohttp.ClientError and TimeoutError."""
     body = await response.content.read(MAX_BODY)
-    reason = f"the answer was {response.status} {response.reason or ''}".rstrip()
+    # Bytes that are no UTF-8 come as surrogates, which no dead letter could hold.
+    phrase = (response.reason or "").encode(errors="replace").decode()
+    reason = f"the answer was {response.status} {phrase}".rstrip()
     return Answer(response.status, reason, body.decode(errors="replace"), response.headers.get("Retry-After"))
