@@ -49,13 +49,25 @@ def connection(servers: str | None, authentication: Authentication | None) -> di
     """Kafka's address and, with a secret, one client property per key of it."""
     options = {"properties.bootstrap.servers": servers or _SERVERS}
     if authentication is not None:
-        options["properties.*"] = f"${{secret:{authentication.secret_ref.name}:*}}"
+        options["properties.*"] = _all_keys(authentication)
     return options
+
+
+def service_settings(servers: str | None, authentication: Authentication | None) -> dict[str, object]:
+    """The same for a service beside the job, of whose settings these are some."""
+    settings: dict[str, object] = {} if servers is None else {"bootstrapServers": servers}
+    if authentication is not None:
+        settings["authentication"] = _all_keys(authentication)
+    return settings
 
 
 def secret(authentication: Authentication | None) -> str | None:
     """The name of the secret that a topic is reached with."""
     return authentication.secret_ref.name if authentication is not None else None
+
+
+def _all_keys(authentication: Authentication) -> str:
+    return f"${{secret:{authentication.secret_ref.name}:*}}"
 
 
 def _start(start_from: str) -> dict[str, str]:

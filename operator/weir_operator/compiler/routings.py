@@ -18,7 +18,7 @@ from weir_api.streamjobs import Insert, Operator, Program, StreamJobSpec, Topic,
 
 from . import dead_letters, routing_records, routing_rows, routing_views
 from .expressions import identifier
-from .kafka_options import secret, sink_options, source_options
+from .kafka_options import secret, service_settings, sink_options, source_options
 from .routing_views import RECORD
 from .statements import create_table
 
@@ -162,11 +162,7 @@ def _topics(router: Router) -> tuple[Topic, ...]:
 def _dispatcher(router: Router) -> Service:
     """Delivers by HTTP what this router writes; there at once, so that no change of rules has to start it."""
     source = router.source
-    settings: dict[str, object] = {"topic": RESULTS_HTTP}
-    if source.bootstrap_servers is not None:
-        settings["bootstrapServers"] = source.bootstrap_servers
-    if source.authentication is not None:
-        settings["authentication"] = f"${{secret:{source.authentication.secret_ref.name}:*}}"
+    settings = {"topic": RESULTS_HTTP, **service_settings(source.bootstrap_servers, source.authentication)}
     return Service(name="dispatcher", program="dispatcher", settings=json.dumps(settings, sort_keys=True))
 
 
