@@ -5,7 +5,7 @@ process that knows nothing else, takes nothing away.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from weir_api.blocks import Spec
@@ -31,6 +31,10 @@ class Member:
     def suspended(self) -> bool:
         """Whether what is in effect asks for a stop of this resource's part."""
         return getattr(self.resource.spec, "suspended", False) is True
+
+
+Members = Mapping[str, Member]
+"""By name, those that share a job and stay."""
 
 
 @dataclass(frozen=True)
