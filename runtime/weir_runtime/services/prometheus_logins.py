@@ -2,6 +2,7 @@
 
 import hmac
 from base64 import b64encode
+from collections.abc import Mapping
 
 from weir_api.secret_files import SecretError
 
@@ -39,7 +40,7 @@ class Login:
         return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), wanted.encode())
 
 
-def _key(found: object, name: str, key: str) -> str:
-    if not isinstance(found, dict) or not found.get(key):
+def _key(found: Mapping[str, str], name: str, key: str) -> str:
+    if not found.get(key):
         raise SecretError(f"secret '{name}' has no key {key}")
-    return str(found[key])
+    return found[key]

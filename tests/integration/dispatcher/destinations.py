@@ -1,6 +1,5 @@
 """Real HTTP servers that take, refuse, are slow, ask for patience, or are gone: what a path says is what happens."""
 
-import socket
 import threading
 import time
 from collections import defaultdict
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from support.http_servers import Asked, Reply, answering
+from weir_operator.fleet.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,4 @@ def serving() -> Iterator[Destination]:
 
 def nobody() -> str:
     """An address where nothing listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{held.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
