@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TopicFactory
 from support.prometheus import Prometheus, binary
-from support.remote_writes import DEADLINE, Running
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
 from weir_operator.fleet.ports import free_port
 

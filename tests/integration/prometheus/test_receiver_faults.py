@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from support.remote_writes import DEADLINE, V1, V2, Client, Running, Sent, version1, version2
+from support.remote_writes import V1, V2, Client, Sent, version1, version2
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
 from weir_api.streamjobs import Topic
 from weir_operator.fleet import broker, streams, topics
