@@ -122,12 +122,20 @@ def test_a_broker_that_goes_and_comes_back(tmp_path: Path) -> None:
 def test_kills_and_the_end(receiver: Running, records: Records) -> None:
     """What was answered is there after a kill -9; told to end, it answers what it has begun."""
     client, taken = Client(receiver.url, timeout=10), []
-    end = threading.Timer(0.3, lambda: receiver.end(signal.SIGKILL))
+    some = threading.Event()
+
+    def kill() -> None:
+        assert some.wait(DEADLINE)
+        receiver.end(signal.SIGKILL)
+
+    end = threading.Thread(target=kill)
     end.start()
     try:
         for n in range(100_000):
             if client.post(version1([Sent({"__name__": "killed"}, [(n, AT + n)])])).status == 204:
                 taken.append(n)
+            if len(taken) == 20:
+                some.set()
     except OSError:
         pass
     end.join()
