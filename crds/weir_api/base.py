@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 GROUP = "weir.dev"
@@ -18,7 +18,7 @@ class Model(BaseModel):
         frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
     )
 
-    def document(self) -> dict[str, object]:
+    def document(self) -> dict[str, JsonValue]:
         """The model as it stands in YAML or JSON: camelCase, without what was not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 

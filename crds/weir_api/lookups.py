@@ -7,11 +7,11 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field
 
+from . import http_addresses
 from .base import Model, PositiveDuration
 from .blocks import SecretReference
 from .errors import FieldError, suggestion
 
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _DATABASE = re.compile(r"jdbc:postgresql://[^/?#@\s]+/[^/?#\s]+(\?[^#\s]*)?")
 _CREDENTIALS = frozenset({"user", "password", "sslpassword", "passfile"})
 
@@ -45,18 +45,12 @@ class HttpLookup(Model):
     @property
     def placeholders(self) -> tuple[str, ...]:
         """The names in braces, in order, each once."""
-        return tuple(dict.fromkeys(_PLACEHOLDER.findall(self.url)))
+        return tuple(dict.fromkeys(http_addresses.placeholders(self.url)))
 
     def problems(self, path: str, on: Mapping[str, str]) -> Iterator[FieldError]:
         """What is wrong with it; `on`: the names its URL may and must use, each by the one or the other."""
         place = f"{path}.url"
-        address = urlsplit(_PLACEHOLDER.sub("x", self.url))
-        if address.scheme not in {"http", "https"} or not address.netloc:
-            yield FieldError(path=place, message=f"'{self.url}' is no http:// or https:// address")
-        if "@" in address.netloc:
-            yield FieldError(path=place, message="has a password in it: put an Authorization header into a secret")
-        if _PLACEHOLDER.search(self.url.split("://", 1)[-1].split("/", 1)[0]):
-            yield FieldError(path=place, message="the host is the same for all events: no placeholder may stand there")
+        yield from http_addresses.problems(place, self.url)
         known = (*on, *on.values())
         unknown = [name for name in self.placeholders if name not in known]
         for name in unknown:

@@ -118,11 +118,6 @@ class PatternSpec(Spec):
         """The step that opens a match."""
         return self.sequence[0]
 
-    @property
-    def trailing_absence(self) -> Step | None:
-        """The absent step at the end, for which a match waits until the deadline."""
-        return self.sequence[-1] if self.sequence[-1].absent else None
-
     def problems(self, name: str) -> Iterator[FieldError]:
         """What is wrong across fields."""
         yield from self.source.problems("source", name)

@@ -7,10 +7,10 @@ same form that the job wrote. The record's key is the seriesId; docs/prometheus.
 import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from . import http_addresses
 from .base import Model, PositiveDuration, rule, rules
 from .blocks import Resources, SecretReference
 from .durations import milliseconds
@@ -137,7 +137,7 @@ class RemoteWriteSink(Login):
     def problems(self, path: str) -> Iterator[FieldError]:
         """What is wrong with it, which stands at `path`."""
         yield from self.login_problems(path)
-        yield from self._url_problems(join(path, "url"))
+        yield from http_addresses.problems(join(path, "url"), self.url, secret="it")
         for name in self.headers:
             if _HEADER_NAME.fullmatch(name) is None:
                 yield FieldError(path=join(path, "headers", name), message=f"'{name}' is no name of an HTTP header")
@@ -146,18 +146,6 @@ class RemoteWriteSink(Login):
         for field, given in {"timeout": self.timeout, "batchWithin": self.batch_within}.items():
             if milliseconds(given) > _LONGEST_TIMEOUT_MS:
                 yield FieldError(path=join(path, field), message="may be 5m at most")
-
-    def _url_problems(self, place: str) -> Iterator[FieldError]:
-        try:
-            address = urlsplit(self.url)
-            host, _ = address.hostname, address.port
-        except ValueError as wrong:
-            yield FieldError(path=place, message=f"'{self.url}' is no address: {wrong}")
-            return
-        if address.scheme not in {"http", "https"} or not host or any(c <= " " for c in self.url):
-            yield FieldError(path=place, message=f"'{self.url}' is no http:// or https:// address with a host")
-        if "@" in address.netloc:
-            yield FieldError(path=place, message="has a password in it: put it into a secret")
 
 
 def samples_topic(name: str) -> str:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from . import field_paths
+from . import field_paths, http_addresses
 from .base import Model, PositiveDuration, TopicName, rule, rules
 from .blocks import ONE_OF_TOPICS, Delivery, Runtime, SecretReference, Source, Spec, StartFrom, Topics
 from .durations import milliseconds
@@ -21,7 +20,6 @@ Operator = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Gte", "Lt", "
 _VALUELESS = ("Exists", "DoesNotExist")
 _NUMERIC = ("Gt", "Gte", "Lt", "Lte")
 _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _LITERAL = re.compile(r"(?P<text>'(?:[^']|'')*')|(?P<number>-?[0-9]+(?:[.][0-9]+)?)|(?P<word>TRUE|FALSE|NULL)", re.I)
 _LONGEST_TIMEOUT_MS = 300_000
 MAX_PLACEHOLDERS = 4
@@ -176,23 +174,12 @@ class HttpDestination(Model):
     @property
     def placeholders(self) -> tuple[str, ...]:
         """The paths in braces, in order."""
-        return tuple(_PLACEHOLDER.findall(self.url))
+        return http_addresses.placeholders(self.url)
 
     def problems(self, path: str) -> Iterator[FieldError]:
         """What is wrong with it."""
         place = join(path, "url")
-        try:
-            address = urlsplit(_PLACEHOLDER.sub("x", self.url))
-            host, _ = address.hostname, address.port
-        except ValueError as wrong:
-            yield FieldError(path=place, message=f"'{self.url}' is no address: {wrong}")
-            return
-        if address.scheme not in {"http", "https"} or not host or any(c <= " " for c in self.url):
-            yield FieldError(path=place, message=f"'{self.url}' is no http:// or https:// address with a host")
-        if "@" in address.netloc:
-            yield FieldError(path=place, message="has a password in it: put an Authorization header into a secret")
-        if _PLACEHOLDER.search(self.url.split("://", 1)[-1].split("/", 1)[0]):
-            yield FieldError(path=place, message="the host is the same for all events: no placeholder may stand there")
+        yield from http_addresses.problems(place, self.url)
         if len(self.placeholders) > MAX_PLACEHOLDERS:
             yield FieldError(path=place, message=f"may have at most {MAX_PLACEHOLDERS} placeholders")
         for placeholder in self.placeholders:

@@ -2,14 +2,14 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 
+from support.http_servers import Asked, Reply, answering
 from support.waiting import wait_until
 from weir_operator.fleet import streams
 from weir_operator.fleet.kubernetes import names
@@ -50,34 +50,17 @@ def rule(name: str, kind: str, destination: str) -> str:
     return RULE.replace("NAME", name).replace("TYPE", kind).replace("DESTINATION", destination)
 
 
-class Target:
-    """An HTTP server on this machine that keeps what is delivered to it."""
+@contextmanager
+def target() -> Iterator[tuple[str, list[Any]]]:
+    """An HTTP server on this machine: where it takes deliveries, and those that it took."""
+    bodies: list[Any] = []
 
-    def __init__(self) -> None:
-        self.bodies: list[Any] = []
-        bodies = self.bodies
+    def take(request: Asked) -> Reply:
+        bodies.append(json.loads(request.body))
+        return Reply(204)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Quiet."""
-
-        self.server = ThreadingHTTPServer((NODE, 0), Handler)
-        self.url = f"http://{NODE}:{self.server.server_port}/hook"
-        self.thread = threading.Thread(target=self.server.serve_forever)
-
-    def __enter__(self) -> "Target":
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    with answering(take, NODE) as url:
+        yield f"{url}/hook", bodies
 
 
 @pytest.fixture
@@ -137,16 +120,16 @@ def test_a_billing_view_answers_questions(namespace: str, kafka: str) -> None:
 
 
 def test_rules_route_and_deliver(namespace: str, kafka: str) -> None:
-    with Target() as target:
+    with target() as (url, bodies):
         apply(namespace, rule("to-topic", "welcome", "topic: welcomed"))
-        apply(namespace, rule("to-url", "hook", f'http: {{url: "{target.url}"}}'))
+        apply(namespace, rule("to-url", "hook", f'http: {{url: "{url}"}}'))
         for name in ("to-topic", "to-url"):
             await_ready(namespace, f"routingrule/{name}")
         send(kafka, "signups", {"type": "welcome", "n": 1}, {"type": "hook", "n": 2})
         routed = wait_until(lambda: list(streams.read_all(kafka, "welcomed")), 60, "the event in its topic")
         assert [json.loads(record.value or "") for record in routed] == [{"type": "welcome", "n": 1}]
-        wait_until(lambda: target.bodies, 90, "the delivery")
-        assert target.bodies == [{"type": "hook", "n": 2}]
+        wait_until(lambda: bodies, 90, "the delivery")
+        assert bodies == [{"type": "hook", "n": 2}]
 
         # A change reaches the router while it runs: the same job goes on.
         before = _router(namespace)
@@ -157,7 +140,7 @@ def test_rules_route_and_deliver(namespace: str, kafka: str) -> None:
         )  # fmt: skip
         await_ready(namespace, "routingrule/to-topic")
         send(kafka, "signups", {"type": "welcome", "n": 3}, {"type": "hook", "n": 4})
-        wait_until(lambda: len(target.bodies) == 2, 60, "the second delivery")
+        wait_until(lambda: len(bodies) == 2, 60, "the second delivery")
         wait_until(lambda: len(list(streams.read_all(kafka, "welcomed"))) > 1, 60, "the event of the new rule")
         routed = list(streams.read_all(kafka, "welcomed"))
         assert [json.loads(record.value or "")["n"] for record in routed] == [1, 4]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weir_operator.fleet.broker import free_port
+from weir_operator.fleet.ports import free_port
 
 USER, PASSWORD = "asker", "it's a p&ss?word"
 _NOBODY = "nobody"

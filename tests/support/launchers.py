@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from weir_api.base import Model
 from weir_api.launchers import JobAnswer, Phase, RestorePoint, RestorePoints, RevisionAnswer, StartRequest
 from weir_api.signatures import OperatorSignature, Signature
+
+from .http_servers import Asked, Reply, answering
 
 Answer = tuple[int, object]
 
@@ -54,6 +55,11 @@ class Launchers:
     def address(self, namespace: str, service: str, port: int) -> str:  # noqa: ARG002 - one server has all ports
         """As KubernetesFleet asks for it."""
         return f"{self.url}/{namespace}/{service}"
+
+    def answer(self, asked: Asked) -> Answer:
+        """Routes by Service and path."""
+        _, _, service, path = asked.path.partition("?")[0].split("/", 3)
+        return self.get(service, path) if asked.method == "GET" else self.post(service, path, asked.body)
 
     def get(self, service: str, path: str) -> Answer:  # noqa: PLR0911 - a table of routes
         """Of a launcher or of Flink."""
@@ -101,40 +107,15 @@ def _job(revision: Revision) -> object:
     return {"state": revision.state, "start-time": 1000, "timestamps": {revision.state: ended}, "vertices": []}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    launchers: Launchers
-
-    def do_GET(self) -> None:
-        """Routes by Service and path."""
-        _, _, service, path = self.path.partition("?")[0].split("/", 3)
-        self._reply(self.launchers.get(service, path))
-
-    def do_POST(self) -> None:
-        """The same."""
-        _, _, service, path = self.path.split("/", 3)
-        self._reply(self.launchers.post(service, path, self.rfile.read(int(self.headers["Content-Length"]))))
-
-    def _reply(self, answer: Answer) -> None:
-        status, body = answer
-        document = body.model_dump_json(by_alias=True) if isinstance(body, Model) else json.dumps(body)
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(document.encode())))
-        self.end_headers()
-        self.wfile.write(document.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+def _replied(answer: Answer) -> Reply:
+    status, body = answer
+    document = body.model_dump_json(by_alias=True) if isinstance(body, Model) else json.dumps(body)
+    return Reply(status, document.encode(), {"Content-Type": "application/json"})
 
 
 @contextmanager
 def launching() -> Iterator[Launchers]:
     """Launchers for a test."""
     launchers = Launchers()
-    handler = type("Handler", (_Handler,), {"launchers": launchers, "protocol_version": "HTTP/1.1"})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
-        launchers.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(lambda asked: _replied(launchers.answer(asked))) as launchers.url:
         yield launchers
-        server.shutdown()

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from support.waiting import wait_until
-from weir_operator.fleet.broker import free_port
+from weir_operator.fleet.ports import free_port
 
 DEADLINE = 60.0
 

@@ -11,7 +11,8 @@ from confluent_kafka.admin import AdminClient
 
 from support.waiting import wait_until
 from weir_operator.fleet import artifacts, broker_files, java
-from weir_operator.fleet.broker import HOST, free_port
+from weir_operator.fleet.broker import HOST
+from weir_operator.fleet.ports import free_port
 
 USER, PASSWORD = "weir", "it's a \"p&ss"
 _MODULE = "org.apache.kafka.common.security.plain.PlainLoginModule required"

@@ -17,7 +17,7 @@ from weir_api.streamjobs import StreamJobSpec
 
 from ..compiler import compile_resource
 from ..compiler.shares import SHARINGS
-from ..fleet import artifacts, broker, java, secrets, topics
+from ..fleet import artifacts, broker, java, ports, secrets, topics
 from ..fleet.broker import Broker
 from ..fleet.directories import Directories
 from ..fleet.followers import KafkaTables
@@ -169,7 +169,7 @@ class Engine:
             return self.settings.port
         with contextlib.suppress(OSError, ValidationError):
             return broker.Record.model_validate_json((self.places.broker / "broker.json").read_bytes()).port
-        return broker.free_port()
+        return ports.free_port()
 
     def _run_broker(self, port: int) -> None:
         began = time.monotonic()

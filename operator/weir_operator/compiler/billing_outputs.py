@@ -12,7 +12,7 @@ from . import billing_periods as periods
 from .billing_roundings import rounded
 from .billing_rows import TOTAL, Money
 from .expressions import identifier, text
-from .kafka_options import secret
+from .kafka_options import secret, service_settings
 from .sinks import sink_table, sink_topic
 
 _KEY = ("view", "key", "currency", "period")
@@ -83,15 +83,13 @@ def services(name: str, spec: BillingViewSpec) -> tuple[Service, ...]:
     """The service that answers queries, unless none is wanted."""
     if spec.query.replicas == 0:
         return ()
-    settings: dict[str, object] = {
+    settings = {
         "topic": spec.totals_topic(name),
-        "bootstrapServers": spec.source.bootstrap_servers,
+        **service_settings(spec.source.bootstrap_servers, spec.source.authentication),
         "views": {each.name: list(each.by) for each in spec.views},
         "period": spec.period.every,
         "timeZone": spec.period.time_zone,
     }
-    if spec.source.authentication is not None:
-        settings["authentication"] = f"${{secret:{spec.source.authentication.secret_ref.name}:*}}"
     return (
         Service(
             name="query",

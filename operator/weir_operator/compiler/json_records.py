@@ -15,10 +15,11 @@ from weir_api.blocks import Source
 
 from . import json_lines
 from .expressions import identifier, once, text
-from .kafka_options import source_options, with_clause
+from .kafka_options import source_options
 from .readings import Reading, json_field, path_name, reading
 from .records import Field, field_conditions, reason, time_reading
 from .shapes import Shape
+from .statements import create_table
 from .times import Instant
 
 _STRING = Shape("STRING")
@@ -58,16 +59,16 @@ class JsonRecords:
         views = ("raw", "suspects", "items", "texts", "unread")
         raw, suspect, item, found, unread = (identifier(f"{name}_{view}") for view in views)
         options = source_options(self.source, group) | {"format": "raw"}
-        table = (
-            f"CREATE TEMPORARY TABLE {raw} (\n  weir_line STRING,\n"
-            "  weir_topic STRING METADATA FROM 'topic' VIRTUAL,\n"
-            "  weir_partition INT METADATA FROM 'partition' VIRTUAL,\n"
-            "  weir_offset BIGINT METADATA FROM 'offset' VIRTUAL,\n"
-            f"  weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL\n) {with_clause(options)}"
+        columns = (
+            "weir_line STRING",
+            "weir_topic STRING METADATA FROM 'topic' VIRTUAL",
+            "weir_partition INT METADATA FROM 'partition' VIRTUAL",
+            "weir_offset BIGINT METADATA FROM 'offset' VIRTUAL",
+            "weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
         )
         place = "weir_topic, weir_partition, weir_offset, weir_at, weir_line"
         return (
-            table,
+            create_table(f"{name}_raw", columns, options),
             f"CREATE TEMPORARY VIEW {suspect} AS\nSELECT {place}, {once(_document())} AS weir_document\n"
             f"FROM {raw}\nWHERE NOT COALESCE({self._surely_readable()}, FALSE)",
             f"CREATE TEMPORARY VIEW {item} AS\nSELECT {place}, weir_document,\n"

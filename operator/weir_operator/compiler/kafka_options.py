@@ -1,5 +1,6 @@
 """Options of Flink's Kafka connector. No secret stands here: secrets are named, and read where the job starts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from weir_api.blocks import Authentication, Delivery, Source
@@ -11,7 +12,7 @@ _SERVERS = "${weir:bootstrapServers}"
 _TRANSACTION_TIMEOUT_MILLISECONDS = 900_000
 
 
-def with_clause(options: dict[str, str]) -> str:
+def with_clause(options: Mapping[str, str]) -> str:
     """The options as they end a CREATE TABLE."""
     return "WITH (\n  " + ",\n  ".join(f"{text(key)} = {text(value)}" for key, value in options.items()) + "\n)"
 
@@ -48,13 +49,25 @@ def connection(servers: str | None, authentication: Authentication | None) -> di
     """Kafka's address and, with a secret, one client property per key of it."""
     options = {"properties.bootstrap.servers": servers or _SERVERS}
     if authentication is not None:
-        options["properties.*"] = f"${{secret:{authentication.secret_ref.name}:*}}"
+        options["properties.*"] = _all_keys(authentication)
     return options
+
+
+def service_settings(servers: str | None, authentication: Authentication | None) -> dict[str, object]:
+    """The same for a service beside the job, of whose settings these are some."""
+    settings: dict[str, object] = {} if servers is None else {"bootstrapServers": servers}
+    if authentication is not None:
+        settings["authentication"] = _all_keys(authentication)
+    return settings
 
 
 def secret(authentication: Authentication | None) -> str | None:
     """The name of the secret that a topic is reached with."""
     return authentication.secret_ref.name if authentication is not None else None
+
+
+def _all_keys(authentication: Authentication) -> str:
+    return f"${{secret:{authentication.secret_ref.name}:*}}"
 
 
 def _start(start_from: str) -> dict[str, str]:

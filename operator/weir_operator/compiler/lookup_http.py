@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
 
-from weir_api.durations import milliseconds
 from weir_api.lookups import HttpLookup
 from weir_api.sides import Enrichment
 
 from .expressions import identifier, text
-from .kafka_options import with_clause
-from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, NEEDS, OVERTAKING, key_column
+from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, NEEDS, OVERTAKING, cached, key_column, seconds
 from .shapes import shape
+from .statements import create_table
 
 _HTTP = "gid.connector.http.source.lookup"
 _THREADS = 64  # requests at a time
 _WAITING = 640  # events at a time, per join: Flink waits no longer than the time that so many may take
 _FIRST_WAIT, _LONGEST_WAIT = 100, 10_000  # ms between tries, doubling
-_CACHED_ROWS = 100_000
 _UNKNOWN = 404  # the service knows nothing of the key
 
 
@@ -56,8 +54,7 @@ class HttpService:
         if self.http.on_error == "deadLetter":
             columns.append("weir_state STRING METADATA FROM 'http-completion-state' VIRTUAL")
             columns.append("weir_status INT METADATA FROM 'http-status-code' VIRTUAL")
-        joined = ",\n  ".join(columns)
-        return f"CREATE TEMPORARY TABLE {identifier(name)} (\n  {joined}\n) {with_clause(self._options())}"
+        return create_table(name, columns, self._options())
 
     def settings(self) -> Mapping[str, str]:
         """How many events wait for answers at a time, and for how long at most."""
@@ -74,7 +71,7 @@ class HttpService:
         return self._seconds() * 1000 * (self.http.retries + 1) + waits
 
     def _seconds(self) -> int:
-        return max(1, ceil(milliseconds(self.http.timeout) / 1000))
+        return seconds(self.http.timeout)
 
     def _options(self) -> dict[str, str]:
         http = self.http
@@ -110,11 +107,6 @@ class HttpService:
             options[f"{_HTTP}.header.*"] = f"${{secret:{http.secret_ref.name}:*}}"
             options[f"{_HTTP}.use-raw-authorization-header"] = "true"
         if http.cache is not None:
-            options |= {
-                "lookup.cache": "PARTIAL",
-                "lookup.partial-cache.expire-after-write": f"{milliseconds(http.cache)} ms",
-                "lookup.partial-cache.max-rows": str(_CACHED_ROWS),
-                # What could not be had is asked for again, not remembered.
-                "lookup.partial-cache.cache-missing-key": "false",
-            }
+            # What could not be had is asked for again, not remembered.
+            options |= cached(http.cache) | {"lookup.partial-cache.cache-missing-key": "false"}
         return options

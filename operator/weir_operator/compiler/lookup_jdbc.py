@@ -6,21 +6,17 @@ a key, and every column as text. What the connector does not know how to read wo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
 from urllib.parse import urlsplit
 
-from weir_api.durations import milliseconds
 from weir_api.errors import join
 from weir_api.lookups import JdbcLookup
 from weir_api.sides import Enrichment
 from weir_api.streamjobs import Column, DatabaseTable
 
-from .expressions import identifier
-from .kafka_options import with_clause
-from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, OVERTAKING, key_column
+from .lookup_columns import ANSWER, IN_A_TASK_OF_ITS_OWN, OVERTAKING, cached, key_column, seconds
 from .shapes import Shape, shape
+from .statements import create_table
 
-_CACHED_ROWS = 100_000
 _FOR_EVER = 2**31 - 1
 _NUL = r"\x00"  # for Java's regular expressions; itself it would stand in the plan
 _MOST = {"SMALLINT": 2**15 - 1, "INT": 2**31 - 1}
@@ -88,8 +84,7 @@ class JdbcTable:
         """CREATE TABLE for the database."""
         keys = [f"{key_column(index)} {kind}" for index, kind in enumerate(self._key_kinds())]
         values = [f"{_value_column(index)} STRING" for index in range(len(self.spec.select))]
-        joined = ",\n  ".join([*keys, *values])
-        return f"CREATE TEMPORARY TABLE {identifier(name)} (\n  {joined}\n) {with_clause(self._options())}"
+        return create_table(name, [*keys, *values], self._options())
 
     def settings(self) -> Mapping[str, str]:
         """The job goes on trying to reach the database, and checkpoints overtake those who wait for it."""
@@ -146,7 +141,7 @@ class JdbcTable:
         return _timed(self.jdbc.url, self._seconds())
 
     def _seconds(self) -> int:
-        return max(1, ceil(milliseconds(self.jdbc.timeout) / 1000))
+        return seconds(self.jdbc.timeout)
 
     def _options(self) -> dict[str, str]:
         jdbc = self.jdbc
@@ -161,11 +156,7 @@ class JdbcTable:
         if jdbc.secret_ref is not None:
             options |= {key: f"${{secret:{jdbc.secret_ref.name}:{key}}}" for key in ("username", "password")}
         if jdbc.cache is not None:
-            options |= {
-                "lookup.cache": "PARTIAL",
-                "lookup.partial-cache.expire-after-write": f"{milliseconds(jdbc.cache)} ms",
-                "lookup.partial-cache.max-rows": str(_CACHED_ROWS),
-            }
+            options |= cached(jdbc.cache)
         return options
 
 

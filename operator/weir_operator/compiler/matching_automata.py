@@ -10,52 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from weir_api.patterns import Contiguity
 from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
 from .matching_absences import waiting
+from .matching_takes import Take, Takes, takes_of
 from .matchings import EVENT, OFFSET, PARTITION, POSITION, TIME, Course, Plan, conclusion, position, steps_view, view
 
 _LONGEST = 200  # variables that take events; the automaton and its generated code grow with them
-
-
-@dataclass(frozen=True)
-class _Take:
-    """The variable of one event. `optional`: an attempt may go on without it; `last`: no more of its step follow.
-
-    `loops`: any number more of the step may follow. `waits`: the step has its fewest, so the next ones may come.
-    """
-
-    index: int
-    step: int
-    flag: str
-    contiguity: Contiguity
-    repetition: int
-    optional: bool
-    waits: bool
-    last: bool
-    loops: bool
-
-    @property
-    def variable(self) -> str:
-        return f"T{self.index}"
-
-    @property
-    def filler(self) -> str:
-        return f"F{self.index}"
-
-    @property
-    def loop(self) -> str:
-        return f"L{self.index}"
-
-    @property
-    def taken(self) -> str | None:
-        """SQL: whether the attempt has come by here; None where every attempt has.
-
-        To ask that of an event, Flink reads back what the attempt has taken so far.
-        """
-        return f"{self.variable}.{OFFSET} IS NOT NULL" if self.optional else None
 
 
 def problems(course: Course) -> Iterator[tuple[str, str]]:
@@ -64,7 +26,7 @@ def problems(course: Course) -> Iterator[tuple[str, str]]:
         if taking.contiguity == "followedByAny":
             reason = "cannot be followedByAny where onMatch is skipPastLast or a step takes no fixed number of events"
             yield taking.name, reason
-    if len(_takes(course)) > _LONGEST:
+    if len(takes_of(course)) > _LONGEST:
         longest = max(course.takings, key=lambda taking: taking.minimum)
         yield longest.name, f"a match of more than {_LONGEST} events cannot be compiled"
 
@@ -74,28 +36,6 @@ def plan(course: Course, name: str, events: str) -> Plan:
     return _Automaton(course, name, events).plan()
 
 
-def _takes(course: Course) -> list[_Take]:
-    takes: list[_Take] = []
-    for step, taking in enumerate(course.takings):
-        copies = max(taking.minimum, 1) if taking.maximum is None else taking.maximum
-        for repetition in range(copies):
-            last = repetition == copies - 1
-            takes.append(
-                _Take(
-                    index=len(takes),
-                    step=step,
-                    flag=taking.flag,
-                    contiguity=taking.contiguity,
-                    repetition=repetition,
-                    optional=repetition >= taking.minimum,
-                    waits=repetition + 1 >= taking.minimum,
-                    last=last,
-                    loops=last and taking.maximum is None,
-                )
-            )
-    return takes
-
-
 @dataclass(frozen=True)
 class _Automaton:
     course: Course
@@ -103,8 +43,8 @@ class _Automaton:
     events: str
 
     @cached_property
-    def takes(self) -> list[_Take]:
-        return _takes(self.course)
+    def takes(self) -> Takes:
+        return takes_of(self.course)
 
     @cached_property
     def keys(self) -> list[str]:
@@ -126,41 +66,18 @@ class _Automaton:
 
     # What an attempt may do where it stands
 
-    def _exits(self, take: _Take) -> list[_Take]:
-        """The takes of later steps that may come next, farthest first."""
-        if not take.waits:
-            return []
-        exits: list[_Take] = []
-        for other in self.takes[take.index + 1 :]:
-            if other.step > take.step and other.repetition == 0:
-                exits.insert(0, other)
-                if not other.optional:
-                    break
-        return exits
-
-    def _options(self, take: _Take) -> list[_Take]:
-        """All takes that may come next, first choice first; what `loops` takes has no variable of its own."""
-        return [*self._exits(take), *([] if take.last else [self.takes[take.index + 1]])]
-
-    def _mixes(self, take: _Take) -> bool:
-        """Whether fillers and further events of the step come in any order, so that one variable holds both."""
-        return take.loops and take.contiguity != "next"
-
-    def _fills(self, take: _Take) -> bool:
-        return self._mixes(take) or any(option.contiguity != "next" for option in self._options(take))
-
-    def _unbroken(self, take: _Take, *, within_filler: bool = False) -> str:
+    def _unbroken(self, take: Take, *, within_filler: bool = False) -> str:
         """SQL: no event was passed over since the attempt took its last one, standing at `take`.
 
         `within_filler`: asked of the filler's own current row, which does not count.
         """
-        if not self._fills(take):
+        if not self.takes.fills(take):
             return "TRUE"
-        column = take.flag if self._mixes(take) else OFFSET
+        column = take.flag if take.mixes else OFFSET
         before = f"LAST({take.filler}.{column}, 1)" if within_filler else f"LAST({take.filler}.{column})"
-        return f"({before} IS NOT FALSE)" if self._mixes(take) else f"({before} IS NULL)"
+        return f"({before} IS NOT FALSE)" if take.mixes else f"({before} IS NULL)"
 
-    def _chosen(self, variable: str, options: list[_Take], unbroken: str) -> str:
+    def _chosen(self, variable: str, options: list[Take], unbroken: str) -> str:
         """SQL: the event is taken by one of these options; empty if there are none."""
         terms = [
             f"{variable}.{option.flag}" + (f" AND {unbroken}" if option.contiguity == "next" else "")
@@ -193,9 +110,9 @@ class _Automaton:
         named = " OR ".join(dict.fromkeys([*(take.flag for take in self.takes), *absences]))
         return f"SELECT {columns} FROM {identifier(steps)}" + ("" if any_event else f" WHERE {named}")
 
-    def _looped(self, take: _Take) -> str:
+    def _looped(self, take: Take) -> str:
         """The last event a loop took."""
-        if self._mixes(take):
+        if take.mixes:
             last = f"LAST_VALUE(CASE WHEN {take.filler}.{take.flag} THEN {take.filler}.{EVENT} END)"
         else:
             last = f"{take.loop}.{EVENT}"
@@ -204,27 +121,27 @@ class _Automaton:
     def _pattern(self) -> Iterator[str]:
         for take in self.takes:
             yield take.variable + ("?" if take.optional else "")
-            if take.loops and not self._mixes(take):
+            if take.loops and not take.mixes:
                 yield f"{take.loop}*?"
-            if take.index < len(self.takes) - 1 and self._fills(take):
+            if take.index < len(self.takes) - 1 and self.takes.fills(take):
                 yield f"{take.filler}*?"
 
     def _defines(self) -> Iterator[str]:
         for take in self.takes:
             yield f"{take.variable} AS {self._define_take(take)}"
-            if take.loops and not self._mixes(take):
+            if take.loops and not take.mixes:
                 yield f"{take.loop} AS {self._define_loop(take)}"
-            if take.index < len(self.takes) - 1 and self._fills(take):
+            if take.index < len(self.takes) - 1 and self.takes.fills(take):
                 yield f"{take.filler} AS {self._define_filler(take)}"
 
-    def _define_take(self, take: _Take) -> str:
+    def _define_take(self, take: Take) -> str:
         """The event satisfies the step, is not kept from it by a choice that comes first, and is not too far."""
         own = f"{take.variable}.{take.flag}"
         if take.index == 0:
             return own
         cases: list[tuple[str | None, str]] = []
         for before in reversed(self.takes[: take.index]):
-            options = self._options(before)
+            options = self.takes.options(before)
             if take not in options:
                 continue
             unbroken = self._unbroken(before) if take.contiguity == "next" else None
@@ -234,22 +151,22 @@ class _Automaton:
                 break
         return _all(own, _first_case(cases)) or own
 
-    def _define_loop(self, take: _Take) -> str:
+    def _define_loop(self, take: Take) -> str:
         """One more of a step whose events follow each other strictly."""
-        exits = self._chosen(take.loop, self._exits(take), "TRUE")
+        exits = self._chosen(take.loop, self.takes.exits(take), "TRUE")
         return _all(take.taken, f"{take.loop}.{take.flag}", _none_of(exits)) or "TRUE"
 
-    def _define_filler(self, take: _Take) -> str:
+    def _define_filler(self, take: Take) -> str:
         """The event is passed over: nothing takes it, and it is not what must not come."""
         filler = take.filler
         unbroken = self._unbroken(take, within_filler=True)
-        taken = self._chosen(filler, self._options(take), unbroken)
-        if take.loops and not self._mixes(take):
+        taken = self._chosen(filler, self.takes.options(take), unbroken)
+        if take.loops and not take.mixes:
             taken = " OR ".join(filter(None, [taken, f"({filler}.{take.flag} AND {unbroken})"]))
         absence = self.course.takings[take.step].absence if take.waits else None
         barred = ""
         if absence is not None:
-            barred = f"{filler}.{absence}" + (f" AND NOT {filler}.{take.flag}" if self._mixes(take) else "")
+            barred = f"{filler}.{absence}" + (f" AND NOT {filler}.{take.flag}" if take.mixes else "")
         return _all(take.taken, _none_of(taken), _none_of(barred)) or "TRUE"
 
     # What comes after it

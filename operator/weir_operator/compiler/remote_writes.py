@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 
-from weir_api.blocks import Authentication
 from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.prometheus import Login, RemoteWriteSink, RemoteWriteSource
 from weir_api.services import Service
 from weir_api.streamjobs import StreamJobSpec
+
+from .kafka_options import service_settings
 
 RECEIVER = "receiver"
 SENDER = "sender"
@@ -30,7 +31,7 @@ def _receiver(receiver: RemoteWriteSource, spec: EnrichmentPipelineSpec, name: s
         "path": receiver.path,
         "port": receiver.port,
         "limits": receiver.limits.document(),
-        **_connection(spec.source.bootstrap_servers, spec.source.authentication),
+        **service_settings(spec.source.bootstrap_servers, spec.source.authentication),
         **_login(receiver),
     }
     return Service(
@@ -53,7 +54,7 @@ def _sender(sender: RemoteWriteSink, spec: EnrichmentPipelineSpec, name: str) ->
         "shards": sender.shards,
         "batchSamples": sender.batch_samples,
         "batchWithin": sender.batch_within,
-        **_connection(spec.sink.bootstrap_servers or spec.source.bootstrap_servers, spec.source.authentication),
+        **service_settings(spec.sink.bootstrap_servers or spec.source.bootstrap_servers, spec.source.authentication),
         **_login(sender),
     }
     return Service(
@@ -64,14 +65,6 @@ def _sender(sender: RemoteWriteSink, spec: EnrichmentPipelineSpec, name: str) ->
         replicas=sender.replicas,
         resources=sender.resources,
     )
-
-
-def _connection(servers: str | None, authentication: Authentication | None) -> Mapping[str, object]:
-    """Where Kafka is, and by which secret it is reached."""
-    told: dict[str, object] = {} if servers is None else {"bootstrapServers": servers}
-    if authentication is not None:
-        told["authentication"] = f"${{secret:{authentication.secret_ref.name}:*}}"
-    return told
 
 
 def _login(login: Login) -> Mapping[str, object]:

@@ -18,8 +18,9 @@ from weir_api.streamjobs import Insert, Operator, Program, StreamJobSpec, Topic,
 
 from . import dead_letters, routing_records, routing_rows, routing_views
 from .expressions import identifier
-from .kafka_options import secret, sink_options, source_options, with_clause
+from .kafka_options import secret, service_settings, sink_options, source_options
 from .routing_views import RECORD
+from .statements import create_table
 
 ROUTED: Final = "routed"
 _METADATA: Final = {
@@ -101,8 +102,7 @@ def _records(router: Router, source: Source) -> str:
         f"{column} {kind}" + (f" METADATA FROM '{_METADATA[column]}' VIRTUAL" if column in _METADATA else "")
         for column, kind in RECORD.items()
     )
-    table = identifier(f"{router.name}_records")
-    return f"CREATE TEMPORARY TABLE {table} (\n  {f',{chr(10)}  '.join(columns)}\n) {with_clause(options)}"
+    return create_table(f"{router.name}_records", columns, options)
 
 
 def _no_records(name: str) -> str:
@@ -142,10 +142,8 @@ def _rules(router: Router, source: Source) -> str:
         "format": "json", "json.ignore-parse-errors": "true", "json.decode.json-parser.enabled": "false",
         "scan.parallelism": "1",
     }  # fmt: skip
-    return (
-        f"CREATE TEMPORARY TABLE {identifier(f'{router.name}_rule_records')} (\n"
-        f"  `slot` STRING,\n  `rules` {routing_rows.RULES_TYPE}\n) {with_clause(options)}"
-    )
+    columns = ("`slot` STRING", f"`rules` {routing_rows.RULES_TYPE}")
+    return create_table(f"{router.name}_rule_records", columns, options)
 
 
 def _topics(router: Router) -> tuple[Topic, ...]:
@@ -164,11 +162,7 @@ def _topics(router: Router) -> tuple[Topic, ...]:
 def _dispatcher(router: Router) -> Service:
     """Delivers by HTTP what this router writes; there at once, so that no change of rules has to start it."""
     source = router.source
-    settings: dict[str, object] = {"topic": RESULTS_HTTP}
-    if source.bootstrap_servers is not None:
-        settings["bootstrapServers"] = source.bootstrap_servers
-    if source.authentication is not None:
-        settings["authentication"] = f"${{secret:{source.authentication.secret_ref.name}:*}}"
+    settings = {"topic": RESULTS_HTTP, **service_settings(source.bootstrap_servers, source.authentication)}
     return Service(name="dispatcher", program="dispatcher", settings=json.dumps(settings, sort_keys=True))
 
 
@@ -186,13 +180,14 @@ def _routed_table(router: Router, source: Source) -> str:
         "topic-pattern": ".+",
         "key.format": "raw", "key.fields": "weir_key", "value.format": "raw", "value.fields-include": "EXCEPT_KEY",
     }  # fmt: skip
-    return (
-        f"CREATE TEMPORARY TABLE {identifier(f'{router.name}_{ROUTED}')} (\n"
-        "  weir_key BYTES,\n  weir_value BYTES,\n"
-        "  weir_to STRING METADATA FROM 'topic',\n"
-        "  weir_headers MAP<STRING, BYTES> METADATA FROM 'headers',\n"
-        f"  weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'\n) {with_clause(options)}"
+    columns = (
+        "weir_key BYTES",
+        "weir_value BYTES",
+        "weir_to STRING METADATA FROM 'topic'",
+        "weir_headers MAP<STRING, BYTES> METADATA FROM 'headers'",
+        "weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'",
     )
+    return create_table(f"{router.name}_{ROUTED}", columns, options)
 
 
 def _routed_insert(router: Router) -> Insert:

@@ -11,8 +11,9 @@ from weir_api.enrichments import EnrichmentPipelineSpec
 from weir_api.prometheus import SAMPLE_FIELDS
 
 from .expressions import identifier
-from .kafka_options import sink_options, with_clause
+from .kafka_options import sink_options
 from .sinks import sink_topic
+from .statements import create_table
 
 _NO_NUMBERS = "('NaN', 'Infinity', '-Infinity')"
 _TEXTS, _NUMBERS, _JSON = ("type", "unit", "help"), ("at", "startAt"), ("histogram", "exemplars")
@@ -80,5 +81,5 @@ def output_table(table: str, name: str, spec: EnrichmentPipelineSpec) -> str:
         "value.format": "raw",
         "value.fields-include": "EXCEPT_KEY",
     }
-    columns = "weir_series STRING,\n  weir_record STRING,\n  weir_written TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'"
-    return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {columns}\n) {with_clause(options)}"
+    columns = ("weir_series STRING", "weir_record STRING", "weir_written TIMESTAMP_LTZ(3) METADATA FROM 'timestamp'")
+    return create_table(table, columns, options)

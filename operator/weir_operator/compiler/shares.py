@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, cast
+
+from pydantic import JsonValue
 
 from weir_api.blocks import Spec
 from weir_api.errors import FieldError, SpecError
@@ -30,6 +33,11 @@ class Shared:
     topics: tuple[Topic, ...]
     revisions: Mapping[str, str]
     errors: Mapping[str, tuple[FieldError, ...]]
+
+    @cached_property
+    def primer_program(self) -> JsonValue:
+        """As it stands in the StreamJob's document; worked out once, for every pass asks for it."""
+        return self.primer.program.document()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from weir_api.blocks import Authentication, Delivery, Sink
 from weir_api.streamjobs import Topic
 
 from .expressions import identifier, text
-from .kafka_options import secret, sink_options, with_clause
+from .kafka_options import secret, sink_options
+from .statements import create_table
 
 _KEY = "weir_key_"
 _ID_HEADER = "weir-id"
@@ -35,8 +36,7 @@ def sink_table(
     options |= _json("value.")
     if key:
         options |= {"key.fields": ";".join(key), **_json("key.")}
-    joined = ",\n  ".join(lines)
-    return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {joined}\n) {with_clause(options)}"
+    return create_table(table, lines, options)
 
 
 def text_table(
@@ -72,8 +72,7 @@ def text_table(
     options["value.format"] = "raw"
     if key:
         options["value.fields-include"] = "EXCEPT_KEY"
-    joined = ",\n  ".join(lines)
-    return f"CREATE TEMPORARY TABLE {identifier(table)} (\n  {joined}\n) {with_clause(options)}"
+    return create_table(table, lines, options)
 
 
 def id_header(identity: str) -> str:

@@ -1,25 +1,34 @@
 """What can be done to the world for one StreamJob. Each may be done again at any time without doing it twice."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from weir_api.launchers import RevisionConfig, StartRequest
 from weir_api.services import Service
 
 
+class _Action(ABC):
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What failures of this action are kept under."""
+
+
 @dataclass(frozen=True, slots=True)
-class EnsureTopics:
+class EnsureTopics(_Action):
     """Make the topics the revision needs; the fleet remembers that they are there."""
 
     config: RevisionConfig
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"topics {self.config.revision}"
 
 
 @dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(_Action):
     """See that the revision's launcher runs.
 
     Without `config` it is the one the revision was deployed with before. With `go_on` false a launcher that has to be
@@ -34,36 +43,33 @@ class Deploy:
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"deploy {self.revision}"
 
 
 @dataclass(frozen=True, slots=True)
-class Recycle:
+class Recycle(_Action):
     """End the revision's processes and keep its record, so that a later Deploy starts it afresh."""
 
     revision: str
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"recycle {self.revision}"
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(_Action):
     """End the revision's processes and forget it; state stays. It is observed until it is gone, some passes later."""
 
     revision: str
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"remove {self.revision}"
 
 
 @dataclass(frozen=True, slots=True)
-class StopWithSavepoint:
+class StopWithSavepoint(_Action):
     """Have Flink save and stop the job: canonical format, no drain, this trigger id, this directory."""
 
     revision: str
@@ -73,12 +79,11 @@ class StopWithSavepoint:
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"savepoint {self.trigger_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class TakeSavepoint:
+class TakeSavepoint(_Action):
     """Have Flink save the job, which goes on: canonical format, this trigger id, this directory."""
 
     revision: str
@@ -88,12 +93,11 @@ class TakeSavepoint:
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"savepoint {self.trigger_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class Start(_Action):
     """Tell the revision's launcher to start the job."""
 
     revision: str
@@ -101,24 +105,22 @@ class Start:
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"start {self.request.job_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(_Action):
     """Have exactly these services run beside the job; None: those that were asked for last."""
 
     services: tuple[Service, ...] | None = None
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return "services"
 
 
 @dataclass(frozen=True, slots=True)
-class PruneState:
+class PruneState(_Action):
     """Delete checkpoints of jobs that are no longer needed and all but the newest savepoints.
 
     The checkpoints of `job_id` and everything in `keep` stay whatever their age.
@@ -129,29 +131,26 @@ class PruneState:
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return f"prune {self.job_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class RemoveState:
+class RemoveState(_Action):
     """Delete the StreamJob's checkpoints and savepoints, except the one to keep."""
 
     keep: str | None = None
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return "state"
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(_Action):
     """Remove the StreamJob itself from the store: nothing of it is left to take care of."""
 
     @property
     def name(self) -> str:
-        """What failures of this action are kept under."""
         return "forget"
 
 

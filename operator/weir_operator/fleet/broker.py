@@ -9,7 +9,6 @@ import base64
 import contextlib
 import fcntl
 import os
-import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from pydantic import ValidationError
 from weir_api.base import Model
 
 from . import artifacts, broker_files, java
+from .ports import comes_free, free_port
 
 HOST = "127.0.0.1"  # this broker asks nobody who they are: another address only where all who reach it may use it
 
@@ -110,8 +110,8 @@ def ensure(
     """The broker of this directory, ready to answer: the one that runs, else a new one on the same data and port.
 
     Without `port`, the one it had before, else a free one. `host` is the address it listens on when it is started.
-    `deadline` is seconds from the process's start to its
-    first answer. Raises BrokerError, PortTaken, artifacts.ArtifactError, java.JavaNotFound.
+    `deadline` is seconds from the process's start to its first answer. Raises BrokerError, PortTaken,
+    artifacts.ArtifactError, java.JavaNotFound.
     """
     directory = directory.absolute()
     with _alone(directory):
@@ -144,13 +144,6 @@ def stop(process: psutil.Process, deadline: float = 30) -> None:
         process.wait(10)
 
 
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
 def _start(
     directory: Path,
     address: tuple[str, int],
@@ -159,7 +152,8 @@ def _start(
     progress: artifacts.Progress | None,
 ) -> Broker:
     host, port = address
-    _refuse_taken(host, port)
+    if not comes_free(host, port, 3):
+        raise PortTaken(_taken(host, port))
     runtime = java.java_home()
     jars = artifacts.broker_classpath(progress)
     # The voter is known by its id, so the controller's port may differ at every start.
@@ -253,28 +247,6 @@ def _write_record(directory: Path, record: Record) -> None:
     whole = directory / "broker.json.new"
     whole.write_text(record.model_dump_json(by_alias=True))
     whole.replace(directory / "broker.json")
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Raise PortTaken unless the port is free, or comes free soon: a killed broker's goes a moment after it."""
-    ends = time.monotonic() + 3
-    while not _free(host, port):
-        if time.monotonic() > ends:
-            raise PortTaken(_taken(host, port))
-        time.sleep(0.05)
-
-
-def _free(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as Java does: connections in TIME_WAIT are no harm
-        try:
-            probe.bind((host, port))
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
 
 
 def _taken(host: str, port: int) -> str:

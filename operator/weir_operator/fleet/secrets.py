@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from weir_api import secret_files
 from weir_api.kafka_clients import ClientPropertyError, for_librdkafka
+from weir_api.secret_files import SecretError
 
 from .topics import Authentication, NotAuthorized
 
@@ -15,13 +17,12 @@ def in_directory(directory: Path | None) -> Read:
     """Files `<directory>/<name>/<key>`, as a laptop has them; it has no namespaces."""
 
     def read(_: str, name: str) -> Mapping[str, str]:
-        if directory is None or name in ("", ".", "..") or "/" in name:
+        if directory is None:
             raise NotAuthorized(f"secret '{name}' is not there: a folder secrets/{name} with a file for each key")
         try:
-            keys = [path for path in (directory / name).iterdir() if not path.name.startswith(".")]
-            return {path.name: path.read_text().rstrip("\n") for path in keys}
-        except (OSError, UnicodeDecodeError) as error:
-            raise NotAuthorized(f"secret '{name}' cannot be read: {type(error).__name__}") from error
+            return secret_files.read(directory, name)
+        except SecretError as error:
+            raise NotAuthorized(str(error)) from error
 
     return read
 

@@ -50,18 +50,7 @@ def produce(
     """
     topics.end_offsets(bootstrap_servers, [topic], authentication)  # a clear word before the first record is queued
     failures: list[KafkaError] = []
-    producer = Producer(
-        {
-            **(authentication or {}),
-            "bootstrap.servers": bootstrap_servers,
-            "acks": "all",
-            "enable.idempotence": True,
-            "linger.ms": 5,
-            "compression.type": "lz4",
-            "delivery.timeout.ms": int(deadline * 1000),
-            "log_level": 0,
-        }
-    )
+    producer = _producer(bootstrap_servers, authentication, deadline)
 
     def delivered(error: KafkaError | None, _: Message) -> None:
         if error is not None:
@@ -167,6 +156,21 @@ def _key_and_value(line: Line, separator: str | None, number: int) -> tuple[Text
     if not found:
         raise ValueError(f"line {number} has no key: {separator!r} does not occur in it")
     return key, value
+
+
+def _producer(bootstrap_servers: str, authentication: Authentication | None, deadline: float) -> Producer:
+    return Producer(
+        {
+            **(authentication or {}),
+            "bootstrap.servers": bootstrap_servers,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            "compression.type": "lz4",
+            "delivery.timeout.ms": int(deadline * 1000),
+            "log_level": 0,
+        }
+    )
 
 
 def _queue(

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from weir_api.errors import FieldError, SpecError
 from weir_api.phases import Phase
-from weir_api.resources import Resource, parse
+from weir_api.resources import Resource
 from weir_api.statuses import Condition, Status
 from weir_api.streamjobs import StreamJobSpec
 from weir_operator.fleet.objects import Objects
 from weir_operator.fleet.store import DeletingError, InvalidError, Key, OwnerReference, StoredObject
 
-from . import rejections, sharing
+from . import rejections, sharing, specs
 from .sharing import SharedReconciler
 
 STREAMJOB = sharing.STREAMJOB
@@ -76,14 +76,11 @@ class ResourceReconciler:
         return self.soon if moving else self.calm
 
     def _applied(self, stored: StoredObject) -> StoredObject:
-        metadata = {"name": stored.metadata.name, "namespace": stored.metadata.namespace}
-        document = {"apiVersion": stored.api_version, "kind": stored.kind, "metadata": metadata, "spec": stored.spec}
-        spec = self.compile(parse(document))
+        spec = self.compile(specs.typed(stored)).document()
         own = {name: text for name, text in stored.metadata.annotations.items() if _passed_on(name)}
         owner = OwnerReference(kind=stored.kind, name=stored.metadata.name, uid=stored.metadata.uid)
-        written = spec.model_dump(mode="json", by_alias=True, exclude_none=True)
         applied, _ = self.store.apply(
-            child_key(stored.key), written, annotations=own, labels=stored.metadata.labels, owners=(owner,)
+            child_key(stored.key), spec, annotations=own, labels=stored.metadata.labels, owners=(owner,)
         )
         return applied
 

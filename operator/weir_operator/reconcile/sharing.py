@@ -1,7 +1,6 @@
 """Resources that share one StreamJob: brought up by the first, changed by records, taken down with the last.
 
-What is published is found again by looking: the table is worked out from all resources, the topic is brought to it, and
-whether the job has it is asked of Kafka. So nothing here has to survive a crash.
+The job and its table are worked out from all resources at each pass, so nothing here has to survive a crash.
 """
 
 import contextlib
@@ -9,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from weir_api.blocks import Spec as ResourceSpec
@@ -20,44 +19,15 @@ from weir_api.streamjobs import StreamJobSpec
 from weir_operator.compiler.shares import Shared, Sharing
 from weir_operator.fleet.followers import Tables
 from weir_operator.fleet.objects import Objects
-from weir_operator.fleet.store import DeletingError, Key, OwnerReference, Spec, StoredObject, utc_now
-from weir_operator.fleet.topics import TopicError
+from weir_operator.fleet.store import DeletingError, Key, OwnerReference, StoredObject, utc_now
 
-from . import rejections, restores
+from . import rejections
 from . import sharing_statuses as statuses
-from .accepting import Acceptances, Member
+from .accepting import Acceptances, Member, Members
+from .publishing import Published, Publisher, begins_anew, primes, runs
 from .situations import RESTORE_FROM, SAVEPOINT
 
 STREAMJOB: Final = "StreamJob"
-SAVE_EVERY: Final = timedelta(seconds=60)
-"""A change that comes so soon after a savepoint takes no other: ten changes a second would be ten of them."""
-PATIENCE: Final = 15.0
-"""Seconds a change waits for its savepoint; then it comes without."""
-
-
-@dataclass
-class _Published:
-    """What this process has last published for a StreamJob, and whether its job has it."""
-
-    table: Mapping[str, str] | None = None
-    upto: int = 0
-    """The offset that a job must have come to."""
-    generations: Mapping[str, int] = field(default_factory=dict)
-    """By uid, of those whose records are in the table."""
-    followed: bool = False
-    taken: Mapping[str, int] = field(default_factory=dict)
-    """As `generations`, of what the job has proven to have: who has not changed since is not asked about again."""
-    trouble: str = ""
-    asked_at: float = 0.0
-    shared: Shared | None = None
-    version: frozenset[tuple[str, int]] = frozenset()
-    """Of what `shared` was compiled from: uids and generations in effect."""
-    word: str = ""
-    """That a savepoint was asked for with, before what is new is published."""
-    saving_since: float = 0.0
-    saved: Mapping[str, str] = field(default_factory=dict)
-    """By uid, the job's newest savepoint from before it got what is in effect of this one."""
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass
@@ -66,10 +36,6 @@ class _Listing:
 
     objects: tuple[StoredObject, ...] = ()
     at: float = 0.0
-
-
-_Members = Mapping[str, Member]
-"""By name, those that share and stay."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +52,15 @@ class SharedReconciler:
     now: Callable[[], datetime] = utc_now
     woken: Callable[[Key], None] = lambda _: None
     """Told of each StreamJob that was changed here."""
-    _published: dict[Key, _Published] = field(default_factory=dict)
+    _published: dict[Key, Published] = field(default_factory=dict)
     _listings: dict[str, _Listing] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _accepted: Acceptances = field(init=False)
+    _publisher: Publisher = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_accepted", Acceptances(self.store))
+        object.__setattr__(self, "_publisher", Publisher(self.tables, self.ask_every, self.now))
 
     def shares(self, kind: str) -> bool:
         """Whether resources of this kind share StreamJobs."""
@@ -121,10 +89,10 @@ class SharedReconciler:
             if stored.deleting:
                 return self._take_down(stored, child)
             return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
-        published = self._published.setdefault(key, _Published())
+        published = self._published.setdefault(key, Published())
         with published.lock:
             shared = self._compiled(published, sharing, members, member.resource)
-            self._follow(key.namespace, published, shared, members, child)
+            self._publisher.follow(key.namespace, published, shared, members, child)
             child = self._applied(key, shared, members, child, published)
         if stored.deleting:
             gone = published.followed and stored.metadata.uid not in published.generations
@@ -133,7 +101,7 @@ class SharedReconciler:
         status, moving = self._told(member, shared, published, child)
         return (statuses.degraded(stored, status, wrong) if wrong else status), moving
 
-    def _members(self, stored: StoredObject, sharing: Sharing, name: str) -> _Members:
+    def _members(self, stored: StoredObject, sharing: Sharing, name: str) -> Members:
         """Those that share with this one. What they were a moment ago will do, but not to take a job down."""
         found: dict[str, Member] = {}
         for one in self._listed(stored.kind, fresh=stored.deleting):
@@ -154,7 +122,7 @@ class SharedReconciler:
             return listing.objects
 
     def _compiled(
-        self, published: _Published, sharing: Sharing, members: _Members, resource: Resource[ResourceSpec]
+        self, published: Published, sharing: Sharing, members: Members, resource: Resource[ResourceSpec]
     ) -> Shared:
         """Worked out once for the same members."""
         version = frozenset((one.stored.metadata.uid, one.generation) for one in members.values())
@@ -163,70 +131,16 @@ class SharedReconciler:
             published.shared, published.version = sharing.compile(resources, resource), version
         return published.shared
 
-    def _follow(
-        self, namespace: str, published: _Published, shared: Shared, members: _Members, child: StoredObject | None
-    ) -> None:
-        try:
-            if child is None or _begins_anew(child):
-                # What an earlier job of this name has read, the next one has not.
-                published.table, published.followed, published.taken = None, False, {}
-                self.tables.forget(namespace, shared.topic, shared.group)
-            if published.table != shared.table:
-                if not self._saved(published, shared, child):
-                    return
-                published.followed = False
-                published.upto = self.tables.publish(namespace, shared.topic, shared.table, shared.topics)
-                published.table = shared.table
-            before, published.generations = (
-                published.generations,
-                {one.stored.metadata.uid: one.generation for name, one in members.items() if name in shared.revisions},
-            )
-            _note_savepoint(published, before, child)
-            if not published.followed and child is not None and _runs(child):
-                published.followed = self._asked(namespace, published, shared)
-            if published.followed:
-                published.taken = published.generations
-            published.trouble = ""
-        except TopicError as error:
-            published.trouble = str(error)
-
-    def _saved(self, published: _Published, shared: Shared, child: StoredObject | None) -> bool:
-        """Whether what is new may be published: after a savepoint of the job as it is, or where none can be taken."""
-        if published.table is None or child is None or child.status.phase != "Running":
-            return True
-        if child.spec.get("program") == _written(shared.primer)["program"]:
-            return True
-        status, asked = child.status, child.status.asked
-        word, now = child.metadata.annotations.get(SAVEPOINT), time.monotonic()
-        if word is not None and (asked is None or asked.word != word or asked.state == "InProgress"):
-            return now - published.saving_since > PATIENCE
-        times = [status.savepoint.taken_at] if status.savepoint is not None else []
-        times += [asked.at] if asked is not None else []
-        if times and self.now() - max(times) < SAVE_EVERY:
-            return True
-        published.word, published.saving_since = self.now().isoformat(), now
-        return False
-
-    def _asked(self, namespace: str, published: _Published, shared: Shared) -> bool:
-        """All that wait for one answer ask once."""
-        now = time.monotonic()
-        if now - published.asked_at < self.ask_every:
-            return False
-        followed = self.tables.followed(namespace, shared.topic, shared.group, published.upto)
-        published.asked_at = time.monotonic()
-        return followed
-
     def _applied(
-        self, key: Key, shared: Shared, members: _Members, child: StoredObject | None, published: _Published
+        self, key: Key, shared: Shared, members: Members, child: StoredObject | None, published: Published
     ) -> StoredObject | None:
         """The StreamJob with its owners. Once it is not the primer it is one again only to begin without state."""
-        primer = _written(shared.primer)
-        if child is not None and _begins_anew(child):
+        if child is not None and begins_anew(child):
             if published.trouble:
                 return child  # what the job before has read is not forgotten yet
             ready = False
         else:
-            running = child is not None and child.spec.get("program") != primer["program"]
+            running = child is not None and not primes(child, shared)
             ready = running or (published.followed and child is not None and not child.deleting)
         wanted = shared.spec if ready else shared.primer
         owners = tuple(
@@ -234,7 +148,7 @@ class SharedReconciler:
             for name, one in sorted(members.items())
         )
         try:
-            spec = _written(self.adjusted(wanted))
+            spec = self.adjusted(wanted).document()
             annotations = _kept(child, members, published.word)
             applied, change = self.store.apply(key, spec, annotations=annotations, owners=owners)
             if change != "unchanged":
@@ -251,7 +165,7 @@ class SharedReconciler:
         return statuses.told(stored, child, "Deleting", "", ""), True
 
     def _told(
-        self, member: Member, shared: Shared, published: _Published, child: StoredObject | None
+        self, member: Member, shared: Shared, published: Published, child: StoredObject | None
     ) -> tuple[Status, bool]:
         stored = member.stored
         name, uid = stored.metadata.name, stored.metadata.uid
@@ -261,8 +175,8 @@ class SharedReconciler:
         if name not in shared.revisions:
             return statuses.told(stored, child, "Pending", "", "it was not listed yet"), True
         current = published.taken.get(uid) == member.generation
-        primer = child is None or child.spec.get("program") == _written(shared.primer)["program"]
-        running = child is not None and _runs(child)
+        primer = child is None or primes(child, shared)
+        running = child is not None and runs(child)
         active = current and running and not primer
         reason = "" if active else _waiting(published, current=current, primer=primer)
         phase = "Suspended" if member.suspended else "Active"
@@ -270,19 +184,7 @@ class SharedReconciler:
         return statuses.with_savepoint(stored, status, published.saved.get(uid)), not active
 
 
-def _runs(child: StoredObject) -> bool:
-    """Whether its program, as it is asked for now, runs: not the primer's last word, told of what comes after it."""
-    return child.status.phase == "Running" and child.status.observed_generation == child.metadata.generation
-
-
-def _begins_anew(child: StoredObject) -> bool:
-    """Whether the user gave up all state of a job that does not run and did run before."""
-    status = child.status
-    anew = restores.named(child.metadata.annotations, status) == restores.EMPTY
-    return anew and status.job is None and status.revision is not None
-
-
-def _kept(child: StoredObject | None, members: _Members, word: str) -> dict[str, str]:
+def _kept(child: StoredObject | None, members: Members, word: str) -> dict[str, str]:
     """A word of the user's about state, written on the StreamJob or on one of those that share it, and our own."""
     own = child.metadata.annotations if child is not None else {}
     given = [*(members[name].stored.metadata.annotations for name in sorted(members)), own]
@@ -291,19 +193,7 @@ def _kept(child: StoredObject | None, members: _Members, word: str) -> dict[str,
     return kept | ({SAVEPOINT: asked} if asked else {})
 
 
-def _note_savepoint(published: _Published, before: Mapping[str, int], child: StoredObject | None) -> None:
-    """What was the newest savepoint when a generation was published."""
-    savepoint = child.status.savepoint if child is not None else None
-    if savepoint is not None:
-        new = (uid for uid, generation in published.generations.items() if before.get(uid) != generation)
-        published.saved = {**published.saved, **dict.fromkeys(new, savepoint.location)}
-
-
-def _written(spec: StreamJobSpec) -> Spec:
-    return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _waiting(published: _Published, *, current: bool, primer: bool) -> str:
+def _waiting(published: Published, *, current: bool, primer: bool) -> str:
     if published.trouble:
         return published.trouble
     if not current:

@@ -4,7 +4,6 @@ Starlette and not FastAPI: the launcher has it already, and FastAPI's page of th
 not have. Each replica reads the whole changelog into a store of its own. docs/billing.md has the routes.
 """
 
-import logging
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,6 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from pydantic import Field
 
-from weir_api.base import Model
 from weir_api.services import ServiceConfig
 
 from . import endpoints, starts
@@ -22,17 +20,16 @@ from .billing_answers import Answers
 from .billing_followers import Follower
 from .billing_routes import Changes, Routes
 from .billing_stores import Store
+from .starts import KafkaSettings
 
 _SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1)
 _END_SECONDS: Final = 3.0
 
 
-class Settings(Model):
+class Settings(KafkaSettings):
     """What a query service is told."""
 
     topic: str = Field(description="The changelog of totals")
-    bootstrap_servers: str | None = None
-    authentication: str | None = Field(default=None, description="A secret with Kafka client properties")
     views: Mapping[str, Sequence[str]] = Field(description="View -> fields of its key")
     period: str = "month"
     time_zone: str = "UTC"
@@ -40,22 +37,16 @@ class Settings(Model):
 
 def main(arguments: Sequence[str]) -> int:
     """Serves until it is told to end; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-5s queries %(message)s")
-    try:
-        config, settings = starts.configuration(arguments, Settings)
-        client = starts.properties(settings.authentication)
-        _run(config, settings, client)
-    except (starts.ConfigurationError, OSError) as error:
-        return starts.failed(error)
-    return 0
+    return starts.run("queries", arguments, Settings, _run)
 
 
-def _run(config: ServiceConfig, settings: Settings, client: Mapping[str, str]) -> None:
+def _run(config: ServiceConfig, settings: Settings) -> None:
+    """Raises OSError, ConfigurationError."""
+    client = settings.client(config)
     work = Path(config.work_directory)
     work.mkdir(parents=True, exist_ok=True)
     store, stopping, changes = Store(work / "totals.sqlite"), threading.Event(), Changes()
-    servers = {"bootstrap.servers": settings.bootstrap_servers or config.bootstrap_servers}
-    follower = Follower(settings.topic, {**client, **servers}, store, stopping, changes.happened)
+    follower = Follower(settings.topic, client, store, stopping, changes.happened)
     answers = Answers(store.reader, settings.views, lambda: follower.trouble is None)
     thread = threading.Thread(target=follower.run, name="follower")
     thread.start()

@@ -1,4 +1,4 @@
-"""What the dispatcher delivers: records of `results-http` as requests, answers as verdicts. Pure."""
+"""What the dispatcher delivers: records of `results-http` as requests, answers as verdicts, dead letters. Pure."""
 
 import json
 import random
@@ -77,11 +77,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """The last try of a delivery that is given up."""
+    """The last try of what is given up. `rule`: of the router, where one sent it."""
 
-    delivery: Delivery
+    url: str
     answer: Answer
     tries: int
+    rule: str | None = None
 
 
 def delivery(place: Place, key: bytes | None, value: bytes | None, headers: Headers) -> Delivery:
@@ -130,7 +131,7 @@ def _retry_after(text: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
 
@@ -152,6 +153,7 @@ def dead_letter(place: Place, raw: bytes, reason: str, last: Last | None = None)
     }
     if last is not None:
         answer = last.answer
-        letter |= {"rule": last.delivery.rule, "destination": last.delivery.url, "tries": last.tries}
+        letter |= {"rule": last.rule} if last.rule is not None else {}
+        letter |= {"destination": last.url, "tries": last.tries}
         letter["answer"] = {"status": answer.status, "reason": answer.reason, "body": answer.body}
     return json.dumps(letter, ensure_ascii=False).encode()

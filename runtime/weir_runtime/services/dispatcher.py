@@ -7,11 +7,9 @@ holds up none but its own.
 
 import asyncio
 import contextlib
-import logging
 import random
-import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -19,34 +17,26 @@ import aiohttp
 from pydantic import Field
 from yarl import URL
 
-from weir_api.base import Model
+from weir_api.secret_files import SecretError
 from weir_api.services import ServiceConfig
 
-from . import deliveries, starts
-from .addresses import Forbidden, Guard, GuardedResolver
-from .deliveries import Answer, Delivery, Place
-from .dispatcher_endpoint import DispatcherMetrics, serving
+from . import deliveries, outgoing, starts, workers
+from .addresses import Forbidden, Guard
+from .deliveries import Answer, Delivery, Last, Place
+from .dispatcher_metrics import DispatcherMetrics
 from .dispatcher_streams import Message, Streams
 from .lanes import Lanes
-from .secret_files import SecretError, Secrets
+from .secret_files import Secrets
+from .starts import KafkaSettings
 
-LOGGER = logging.getLogger(__name__)
-
-_GRACE: Final = 7.0
-"""Seconds for what is under way when the dispatcher is told to stop; it must be gone within ten."""
-_COMMIT_EVERY: Final = 1.0
 _IDEMPOTENCY_KEY: Final = "Idempotency-Key"
 
 
-class Settings(Model):
+class Settings(KafkaSettings):
     """What a dispatcher is told beside its name, which is the router's."""
 
     topic: str = "results-http"
     dead_letters: str | None = Field(default=None, description="Default: <router>.dead-letters")
-    bootstrap_servers: str | None = None
-    authentication: str | None = Field(
-        default=None, pattern=r"^\$\{secret:[^:}]+:\*\}$", description="Kafka's client properties, as ${secret:NAME:*}"
-    )
     allowed_networks: tuple[str, ...] = Field(
         default=(), description="Networks that may be delivered to although they are not public, as in 10.0.0.0/8"
     )
@@ -74,25 +64,21 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Until stopped. What is still waiting then is delivered by the next start."""
-        timeout = aiohttp.ClientTimeout(total=None)
-        connector = aiohttp.TCPConnector(
-            resolver=GuardedResolver(self._guard), limit=self._settings.at_once, ttl_dns_cache=30
-        )
-        # A proxy or .netrc of the environment would lead requests elsewhere than they were judged for.
-        async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-        ) as session:  # fmt: skip
-            committing = asyncio.create_task(self._commit_now_and_then())
+        limit = self._settings.at_once
+        async with outgoing.session(self._guard, limit) as session, workers.committing(self._streams.commit):
             try:
                 while not self._stopping.is_set():
                     await self._read(session)
             finally:
-                await self._lanes.close(_GRACE)
-                committing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await committing
-                await asyncio.to_thread(self._streams.commit)
+                await self._lanes.close(workers.GRACE)
+
+    def trouble(self) -> str | None:
+        """Why it cannot deliver yet; None when it can."""
+        return None if self._streams.assigned else "Kafka has given this dispatcher no partition yet"
+
+    def close(self) -> None:
+        """Leaves its group; blocks."""
+        self._streams.close()
 
     async def _read(self, session: aiohttp.ClientSession) -> None:
         if self._streams.under_way >= self._settings.waiting:
@@ -132,9 +118,8 @@ class Dispatcher:
                 self._streams.done(delivery.place)
                 return
             reason = f"not delivered after {tries} {'try' if tries == 1 else 'tries'}: {answer.reason}"
-            letter = deliveries.dead_letter(
-                delivery.place, delivery.raw, reason, deliveries.Last(delivery, answer, tries)
-            )
+            last = Last(delivery.url, answer, tries, delivery.rule)
+            letter = deliveries.dead_letter(delivery.place, delivery.raw, reason, last)
             await self._give_up(delivery.place, letter, delivery.destination)
         finally:
             self._metrics.waiting.labels(*delivery.destination).dec()
@@ -164,19 +149,11 @@ class Dispatcher:
         headers = {"Content-Type": "application/json", "User-Agent": "weir-dispatcher", **self._headers(delivery)}
         # A redirect is an answer like another: it might lead inside, or take the secret elsewhere.
         async with session.post(url, data=delivery.payload, headers=headers, allow_redirects=False) as response:
-            body = await response.content.read(deliveries.MAX_BODY)
-            reason = f"the answer was {response.status} {response.reason or ''}".rstrip()
-            text = body.decode(errors="replace")
-            return Answer(response.status, reason, text, response.headers.get("Retry-After"))
+            return await outgoing.answered(response)
 
     def _headers(self, delivery: Delivery) -> Mapping[str, str]:
         own = self._secrets.read(delivery.secret) if delivery.secret is not None else {}
         return {**own, _IDEMPOTENCY_KEY: delivery.idempotency_key}
-
-    async def _commit_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(_COMMIT_EVERY)
-            await asyncio.to_thread(self._streams.commit)
 
 
 def _said(error: BaseException) -> str:
@@ -189,31 +166,17 @@ def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-async def dispatch(config: ServiceConfig, settings: Settings, properties: Mapping[str, str]) -> None:
-    """Runs the service until SIGTERM or SIGINT; `properties`: of Kafka's clients."""
-    servers = settings.bootstrap_servers or config.bootstrap_servers
+def _dispatch(config: ServiceConfig, settings: Settings) -> None:
+    """Raises OSError, ConfigurationError."""
     group = f"weir-{config.namespace}-{config.name}.dispatcher"
-    streams, metrics = Streams(servers, settings.topic, group, properties), DispatcherMetrics()
+    streams, metrics = Streams(settings.client(config), settings.topic, group), DispatcherMetrics()
     dispatcher = Dispatcher(config, settings, streams, Secrets.of_environment(), metrics)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, dispatcher.stop)
-    async with serving(config, metrics, streams):
-        try:
-            await dispatcher.run()
-        finally:
-            await asyncio.to_thread(streams.close)
+    asyncio.run(workers.work(config, dispatcher, metrics.registry))
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Exit code 0 after a signal, 2 when it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        config, settings = starts.configuration(arguments, Settings)
-        asyncio.run(dispatch(config, settings, starts.properties(settings.authentication)))
-    except (starts.ConfigurationError, OSError) as error:
-        return starts.failed(error)
-    return 0
+    return starts.run("dispatcher", arguments, Settings, _dispatch)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
+from . import consumers
+from .consumers import as_bytes
 from .deliveries import Place
 from .offsets import Progress
 
@@ -28,18 +30,10 @@ class Message:
 class Streams:
     """One consumer and one producer. `read` and `commit` block: call them from threads."""
 
-    def __init__(self, servers: str, topic: str, group: str, properties: Mapping[str, str]) -> None:
-        common = {**properties, "bootstrap.servers": servers, "log_level": 3}
-        self._consumer = Consumer(
-            {
-                **common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed", "topic.metadata.refresh.interval.ms": 5_000,
-                "allow.auto.create.topics": False, "fetch.wait.max.ms": 100,
-            }
-        )  # fmt: skip
-        self._producer = Producer({**common, "enable.idempotence": True, "linger.ms": 5})
-        self._progress: dict[tuple[str, int], Progress] = {}
-        self._committed: dict[tuple[str, int], int] = {}
+    def __init__(self, client: Mapping[str, str], topic: str, group: str) -> None:
+        self._consumer, self._producer = consumers.clients(client, group, {})
+        self._commits = consumers.Commits(self._consumer, topic)
+        self._progress: dict[int, Progress] = {}
         self._lock = threading.Lock()
         self.assigned = False
         """Whether there are partitions to read: before that nothing can be delivered."""
@@ -53,35 +47,21 @@ class Streams:
 
     def read(self) -> list[Message]:
         """Up to 500 records, after a fifth of a second at most."""
-        messages = []
-        for message in self._consumer.consume(500, 0.2):
-            error = message.error()
-            if error is None:
-                messages.append(self._begun(message))
-            elif error.code() != KafkaError._PARTITION_EOF:
-                LOGGER.warning("reading: %s", error.str())
+        messages = [self._begun(record) for record in consumers.read(self._consumer, 500)]
         self._producer.poll(0)
         return messages
 
     def done(self, place: Place) -> None:
         """The record needs nothing more."""
         with self._lock:
-            if (progress := self._progress.get((place.topic, place.partition))) is not None:
+            if (progress := self._progress.get(place.partition)) is not None:
                 progress.done(place.offset)
 
     def commit(self) -> None:
         """Commits what is new; one that fails is made up for by the next."""
         with self._lock:
-            reached = {at: progress.committable for at, progress in self._progress.items()}
-        new = {at: offset for at, offset in reached.items() if offset is not None and self._committed.get(at) != offset}
-        if not new:
-            return
-        try:
-            wanted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in new.items()]
-            self._consumer.commit(offsets=wanted, asynchronous=False)
-            self._committed |= new
-        except KafkaException as error:
-            LOGGER.warning("committing: %s", error)
+            reached = {partition: progress.committable for partition, progress in self._progress.items()}
+        self._commits.commit(reached)
 
     async def write(self, topic: str, value: bytes) -> None:
         """Returns when the broker has it; waits for one that is away as long as it takes."""
@@ -108,13 +88,11 @@ class Streams:
         self._consumer.close()
 
     def _begun(self, message: KafkaMessage) -> Message:
-        place = Place(
-            message.topic() or "", message.partition() or 0, message.offset() or 0, message.timestamp()[1]
-        )  # fmt: skip
+        place = consumers.place(message)
         with self._lock:
-            self._progress.setdefault((place.topic, place.partition), Progress()).begin(place.offset)
-        headers = {name: _bytes(value) for name, value in message.headers() or []}
-        return Message(place, _bytes(message.key()), _bytes(message.value()), headers)
+            self._progress.setdefault(place.partition, Progress()).begin(place.offset)
+        headers = {name: as_bytes(value) for name, value in message.headers() or []}
+        return Message(place, as_bytes(message.key()), as_bytes(message.value()), headers)
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.assigned = self.assigned or bool(partitions)
@@ -123,14 +101,10 @@ class Streams:
         self.commit()
         with self._lock:
             for one in partitions:
-                self._progress.pop((one.topic, one.partition), None)
-                self._committed.pop((one.topic, one.partition), None)
+                self._progress.pop(one.partition, None)
+        self._commits.forget(one.partition for one in partitions)
 
 
 def _settle(stored: "asyncio.Future[KafkaError | None]", error: KafkaError | None) -> None:
     if not stored.done():
         stored.set_result(error)
-
-
-def _bytes(value: bytes | str | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value

@@ -2,8 +2,11 @@
 
 import hmac
 from base64 import b64encode
+from collections.abc import Mapping
 
-from .secret_files import SecretError, Secrets
+from weir_api.secret_files import SecretError
+
+from .secret_files import Secrets
 
 
 class Login:
@@ -37,7 +40,7 @@ class Login:
         return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), wanted.encode())
 
 
-def _key(found: object, name: str, key: str) -> str:
-    if not isinstance(found, dict) or not found.get(key):
+def _key(found: Mapping[str, str], name: str, key: str) -> str:
+    if not found.get(key):
         raise SecretError(f"secret '{name}' has no key {key}")
-    return str(found[key])
+    return found[key]

@@ -3,10 +3,9 @@
 An answer of success means that Kafka has every sample; what is under way when it ends is answered or comes again.
 """
 
-import logging
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,6 @@ from pydantic import Field
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from weir_api.base import Model
 from weir_api.prometheus import Limits, size
 from weir_api.services import ServiceConfig
 
@@ -26,22 +24,19 @@ from .remote_write import version1, version2
 from .remote_write.families import Families
 from .remote_write.series import Bounds
 from .secret_files import Secrets
+from .starts import KafkaSettings
 
 _SERIES_BYTES: Final = 128 * 1024 * 1024
 """For series that are remembered, in both versions together."""
 _LOOK_SECONDS: Final = 5.0
 
 
-class Settings(Model):
+class Settings(KafkaSettings):
     """What a receiver is told."""
 
     topic: str = Field(description="Where samples go")
     path: str = "/api/v1/write"
     port: int = Field(default=0, description="Where nothing else is told")
-    bootstrap_servers: str | None = None
-    authentication: str | None = Field(
-        default=None, pattern=r"^\$\{secret:[^:}]+:\*\}$", description="Kafka's client properties, as ${secret:NAME:*}"
-    )
     basic_auth: str | None = Field(default=None, description="Name of a secret with username and password")
     bearer_token: str | None = Field(default=None, description="Name of a secret with token")
     limits: Limits = Limits()
@@ -67,19 +62,14 @@ class Readiness:
 
 def main(arguments: Sequence[str]) -> int:
     """Serves until it is told to end; returns the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-5s receiver %(message)s")
-    try:
-        config, settings = starts.configuration(arguments, Settings)
-        _run(config, settings, starts.properties(settings.authentication))
-    except (starts.ConfigurationError, OSError) as error:
-        return starts.failed(error)
-    return 0
+    return starts.run("receiver", arguments, Settings, _run)
 
 
-def _run(config: ServiceConfig, settings: Settings, client: Mapping[str, str]) -> None:
+def _run(config: ServiceConfig, settings: Settings) -> None:
+    """Raises OSError, ConfigurationError."""
     work = Path(config.work_directory)
     work.mkdir(parents=True, exist_ok=True)
-    writer = Writer(settings.bootstrap_servers or config.bootstrap_servers, settings.topic, client)
+    writer = Writer(settings.client(config), settings.topic)
     stopping, metrics = threading.Event(), ReceiverMetrics()
     readiness = Readiness(writer, stopping)
     limits = settings.limits

@@ -10,15 +10,17 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from weir_api.secret_files import SecretError
+
 from . import deliveries
 from .addresses import Forbidden, Guard
 from .deliveries import Answer
+from .outgoing import answered
 from .prometheus_logins import Login
 from .remote_write import bodies, encodings
 from .remote_write.bodies import MEDIA_TYPE, Version
 from .remote_write.readings import Sample
 from .remote_write.series import Meaning
-from .secret_files import SecretError
 
 _NUMBERS: Final = {Version.V1: "0.1.0", Version.V2: "2.0.0"}
 _WRITTEN: Final = tuple(
@@ -89,10 +91,7 @@ class Requests:
             async with session.post(
                 self._url, data=self.body(batch, version), headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
-                text = (await response.content.read(deliveries.MAX_BODY)).decode(errors="replace")
-                reason = f"the answer was {response.status} {response.reason or ''}".rstrip()
-                answer = Answer(response.status, reason, text, response.headers.get("Retry-After"))
-                return Result(answer, any(name in response.headers for name in _WRITTEN))
+                return Result(await answered(response), any(name in response.headers for name in _WRITTEN))
         except TimeoutError:
             return Result(Answer(None, f"no answer within {seconds:g} s"))
         except (SecretError, Forbidden) as error:

@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
+from weir_api.secret_files import SecretError
+
 from .prometheus_logins import Login
 from .prometheus_writers import Order, Writer
 from .remote_write import bodies, version1, version2
 from .remote_write.bodies import Malformed, TooLarge, Unsupported, Version
 from .remote_write.decodings import Counts, Decoded
-from .secret_files import SecretError
 
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)

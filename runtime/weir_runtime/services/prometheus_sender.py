@@ -5,44 +5,33 @@ kill -9 repeats what was under way and loses nothing.
 """
 
 import asyncio
-import contextlib
-import logging
-import signal
 import sys
 import threading
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import aiohttp
-from aiohttp import web
 from confluent_kafka import Message
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import Field
 
-from weir_api.base import Model
 from weir_api.durations import milliseconds
 from weir_api.prometheus import Version
 from weir_api.services import ServiceConfig
 
-from . import starts
-from .addresses import Guard, GuardedResolver
+from . import outgoing, starts, workers
+from .addresses import Guard
 from .prometheus_logins import Login
 from .prometheus_requests import Requests
 from .prometheus_shards import Batches, Letters, SenderMetrics, Sending, Shard, Waiting
 from .prometheus_streams import Chunk, Streams
 from .remote_write.readings import Reader, Sample, Unreadable
 from .secret_files import Secrets
+from .starts import KafkaSettings
 
-LOGGER: Final = logging.getLogger(__name__)
-_GRACE: Final = 7.0
-"""Seconds for what is under way when it is told to stop; it must be gone within ten."""
-_COMMIT_EVERY: Final = 1.0
 _SERIES_BYTES: Final = 128 * 1024 * 1024
 
 
-class Settings(Model):
+class Settings(KafkaSettings):
     """What a sender is told."""
 
     topic: str = Field(description="What is sent")
@@ -56,10 +45,6 @@ class Settings(Model):
     batch_samples: int = Field(default=2000, ge=1)
     batch_within: str = "1s"
     dead_letters: str | None = Field(default=None, description="Default: <name>.dead-letters")
-    bootstrap_servers: str | None = None
-    authentication: str | None = Field(
-        default=None, pattern=r"^\$\{secret:[^:}]+:\*\}$", description="Kafka's client properties, as ${secret:NAME:*}"
-    )
     allowed_networks: tuple[str, ...] = Field(
         default=(), description="Networks that may be sent to although they are not public, as in 10.0.0.0/8"
     )
@@ -71,6 +56,7 @@ class Sender:
 
     def __init__(self, settings: Settings, streams: Streams, letters: str, metrics: SenderMetrics) -> None:
         self._settings, self._streams, self._letters_topic, self._metrics = settings, streams, letters, metrics
+        metrics.lag.set_function(lambda: streams.lag)
         self._reader = Reader(_SERIES_BYTES)
         self._waiting = 0
         self._stopping, self._ending = asyncio.Event(), threading.Event()
@@ -89,15 +75,10 @@ class Sender:
         batches = Batches(
             settings.batch_samples, milliseconds(settings.batch_within) / 1000, milliseconds(settings.timeout) / 1000
         )
-        connector = aiohttp.TCPConnector(resolver=GuardedResolver(guard), limit=settings.shards, ttl_dns_cache=30)
-        # A proxy or .netrc of the environment would lead requests elsewhere than they were judged for.
-        async with aiohttp.ClientSession(
-            connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
-        ) as session:
+        async with outgoing.session(guard, settings.shards) as session, workers.committing(self._streams.commit):
             sending = Sending(session, requests, batches, letters, self._metrics, self._done, self._stopping)
             shards = [Shard(sending) for _ in range(settings.shards)]
             tasks = [asyncio.create_task(shard.run()) for shard in shards]
-            committing = asyncio.create_task(self._commit_now_and_then())
             try:
                 await self._read(shards, letters, tasks)
             finally:
@@ -105,13 +86,17 @@ class Sender:
                 for shard in shards:
                     shard.wake()
                 await self._ended(tasks)
-                committing.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await committing
-                await asyncio.to_thread(self._streams.commit)
+
+    def trouble(self) -> str | None:
+        """Why it cannot send yet; None when it can."""
+        return None if self._streams.assigned else "Kafka has not taken this sender into its group yet"
+
+    def close(self) -> None:
+        """Leaves its group; blocks."""
+        self._streams.close()
 
     async def _ended(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        _, late = await asyncio.wait(tasks, timeout=_GRACE)
+        _, late = await asyncio.wait(tasks, timeout=workers.GRACE)
         self._ending.set()
         for task in late:
             task.cancel()
@@ -154,12 +139,6 @@ class Sender:
         self._waiting += change
         self._metrics.waiting.set(self._waiting)
 
-    async def _commit_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(_COMMIT_EVERY)
-            self._metrics.lag.set(self._streams.lag)
-            await asyncio.to_thread(self._streams.commit)
-
 
 def _sample(reader: Reader, message: Message) -> tuple[bytes, Sample]:
     key, value = message.key(), message.value()
@@ -168,58 +147,17 @@ def _sample(reader: Reader, message: Message) -> tuple[bytes, Sample]:
     return key, reader.read(key, value)
 
 
-@asynccontextmanager
-async def _serving(config: ServiceConfig, metrics: SenderMetrics, streams: Streams) -> AsyncIterator[None]:
-    """Answers while the body runs; `endpoint.json` in the work directory says where."""
-
-    async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def readyz(_: web.Request) -> web.Response:
-        if streams.assigned:
-            return web.Response(text="ok\n")
-        return web.Response(status=503, text="Kafka has not taken this sender into its group yet\n")
-
-    async def told(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    application = web.Application()
-    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", told)])
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, config.host, config.port).start()
-        starts.announced(config, runner.addresses[0][1])
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def send(config: ServiceConfig, settings: Settings, properties: Mapping[str, str]) -> None:
-    """Runs the service until SIGTERM or SIGINT; `properties`: of Kafka's clients."""
-    servers = settings.bootstrap_servers or config.bootstrap_servers
+def _send(config: ServiceConfig, settings: Settings) -> None:
+    """Raises OSError, ConfigurationError."""
     group = f"weir-{config.namespace}-{config.name}.sender"
-    streams, metrics = Streams(servers, settings.topic, group, properties, settings.waiting), SenderMetrics()
-    sender = Sender(settings, streams, settings.dead_letters or f"{config.name}.dead-letters", metrics)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, sender.stop)
-    async with _serving(config, metrics, streams):
-        try:
-            await sender.run()
-        finally:
-            await asyncio.to_thread(streams.close)
+    streams, metrics = Streams(settings.client(config), settings.topic, group, settings.waiting), SenderMetrics()
+    letters = settings.dead_letters or f"{config.name}.dead-letters"
+    asyncio.run(workers.work(config, Sender(settings, streams, letters, metrics), metrics.registry))
 
 
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0 after a signal, 2 when it cannot start."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-5s sender %(message)s")
-    try:
-        config, settings = starts.configuration(arguments, Settings)
-        asyncio.run(send(config, settings, starts.properties(settings.authentication)))
-    except (starts.ConfigurationError, OSError) as error:
-        return starts.failed(error)
-    return 0
+    return starts.run("sender", arguments, Settings, _send)
 
 
 if __name__ == "__main__":

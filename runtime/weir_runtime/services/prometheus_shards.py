@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-import orjson
 from confluent_kafka import Message
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as Metric
 
-from . import deliveries
-from .deliveries import Answer, Place
+from .consumers import as_bytes, place
+from .deliveries import Answer, Last, dead_letter
 from .prometheus_requests import Requests, pause
 from .prometheus_streams import Chunk, Streams
 from .remote_write.readings import Sample
@@ -74,11 +73,8 @@ class Letters:
         self, messages: Sequence[Message], reason: str, tries: int = 0, answer: Answer | None = None
     ) -> bool:
         """Whether they are there; not when the sender ends before."""
-        about: dict[str, object] = {}
-        if answer is not None:
-            told = {"status": answer.status, "reason": answer.reason, "body": answer.body}
-            about = {"destination": self._url, "tries": tries, "answer": told}
-        letters = [orjson.dumps({**orjson.loads(_letter(one, reason)), **about}) for one in messages]
+        last = None if answer is None else Last(self._url, answer, tries)
+        letters = [dead_letter(place(one), as_bytes(one.value()) or b"", reason, last) for one in messages]
         return await asyncio.to_thread(self._streams.write, self._topic, letters, self._stopping)
 
 
@@ -180,11 +176,3 @@ class Shard:
         except TimeoutError:
             return False
         return True
-
-
-def _letter(message: Message, reason: str) -> bytes:
-    place = Place(
-        message.topic() or "", message.partition() or 0, message.offset() or 0, message.timestamp()[1]
-    )  # fmt: skip
-    value = message.value()
-    return deliveries.dead_letter(place, value.encode() if isinstance(value, str) else value or b"", reason)

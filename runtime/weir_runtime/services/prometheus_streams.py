@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from . import consumers
 
 LOGGER: Final = logging.getLogger(__name__)
 _AT_ONCE: Final = 2_000
@@ -36,28 +38,25 @@ class Progress:
 
     chunks: deque[Chunk] = field(default_factory=deque)
     reached: int | None = None
-    committed: int | None = None
 
 
 class Streams:
     """One consumer and one producer. `read`, `commit`, `write` and `close` block: call them from threads."""
 
-    def __init__(self, servers: str, topic: str, group: str, properties: Mapping[str, str], ahead: int) -> None:
+    def __init__(self, client: Mapping[str, str], topic: str, group: str, ahead: int) -> None:
         """`ahead`: records that may be read, and sent, behind the last offset that was committed."""
         self._ahead = ahead + 2 * _AT_ONCE
         self._again: dict[int, int] = {}
-        common = {**properties, "bootstrap.servers": servers, "log_level": 3, "allow.auto.create.topics": False}
         self._topic = topic
-        self._consumer = Consumer(
+        self._consumer, self._producer = consumers.clients(
+            client, group,
             {
-                **common, "group.id": group, "enable.auto.commit": False, "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed", "topic.metadata.refresh.interval.ms": 5_000,
                 # A sender that was killed is a member until then, and nobody sends.
-                "session.timeout.ms": 10_000, "fetch.wait.max.ms": 100, "queued.max.messages.kbytes": 32_768,
+                "session.timeout.ms": 10_000, "queued.max.messages.kbytes": 32_768,
                 "statistics.interval.ms": 5_000, "stats_cb": self._on_statistics,
-            }
+            },
         )  # fmt: skip
-        self._producer = Producer({**common, "enable.idempotence": True, "linger.ms": 5})
+        self._commits = consumers.Commits(self._consumer, topic)
         self._progress: dict[int, Progress] = {}
         self._lock = threading.Lock()
         self._paused = False
@@ -74,12 +73,8 @@ class Streams:
         """
         self._pause(not room)
         found: dict[int, list[Message]] = {}
-        for message in self._consumer.consume(_AT_ONCE, 0.2):
-            error = message.error()
-            if error is None:
-                found.setdefault(message.partition() or 0, []).append(message)
-            elif error.code() != KafkaError._PARTITION_EOF:
-                LOGGER.warning("reading: %s", error.str())
+        for message in consumers.read(self._consumer, _AT_ONCE):
+            found.setdefault(message.partition() or 0, []).append(message)
         return [(self._begun(partition, messages), messages) for partition, messages in found.items()]
 
     def done(self, chunk: Chunk, count: int) -> None:
@@ -93,25 +88,8 @@ class Streams:
     def commit(self) -> None:
         """Commits what is new; one that fails is made up for by the next."""
         with self._lock:
-            new = {
-                partition: progress.reached
-                for partition, progress in self._progress.items()
-                if progress.reached is not None and progress.reached != progress.committed
-            }
-        if not new:
-            return
-        try:
-            self._consumer.commit(
-                offsets=[TopicPartition(self._topic, partition, offset) for partition, offset in new.items()],
-                asynchronous=False,
-            )
-        except KafkaException as error:
-            LOGGER.warning("committing: %s", error)
-            return
-        with self._lock:
-            for partition, offset in new.items():
-                if partition in self._progress:
-                    self._progress[partition].committed = offset
+            reached = {partition: progress.reached for partition, progress in self._progress.items()}
+        self._commits.commit(reached)
 
     def write(self, topic: str, values: Sequence[bytes], stopping: threading.Event) -> bool:
         """Returns when the broker has all; waits for one that is away, until the end. Whether it has them."""
@@ -183,6 +161,7 @@ class Streams:
             for one in partitions:
                 for chunk in self._progress.pop(one.partition, Progress()).chunks:
                     chunk.gone = True
+        self._commits.forget(one.partition for one in partitions)
 
     def _on_statistics(self, text: str) -> None:
         partitions = json.loads(text).get("topics", {}).get(self._topic, {}).get("partitions", {}).values()

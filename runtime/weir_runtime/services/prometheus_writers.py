@@ -34,10 +34,10 @@ class Writer:
     never puts an older sample behind a newer one.
     """
 
-    def __init__(self, servers: str, topic: str, properties: Mapping[str, str]) -> None:
+    def __init__(self, client: Mapping[str, str], topic: str) -> None:
         self._topic = topic
         self._properties = {
-            **properties, "bootstrap.servers": servers, "enable.idempotence": True, "acks": "all",
+            **client, "enable.idempotence": True, "acks": "all",
             # As Java's clients place records, so that a series stays in its partition whoever writes it.
             "partitioner": "murmur2_random", "linger.ms": 5, "compression.type": "lz4",
             "message.timeout.ms": _MESSAGE_TIMEOUT_MS, "batch.size": 900_000,

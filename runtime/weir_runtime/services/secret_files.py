@@ -1,12 +1,11 @@
-"""Secrets as files, `<directory>/<name>/<key>`, read when they are needed: a secret that is changed is used at once."""
+"""Secrets that a service is given, read when they are needed: a secret that is changed is used at once."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-
-class SecretError(Exception):
-    """A secret that is not there; the message has its name and never its content."""
+from weir_api import secret_files
+from weir_api.secret_files import SecretError
 
 
 class Secrets:
@@ -22,12 +21,7 @@ class Secrets:
         return cls(Path(directory) if directory else None)
 
     def read(self, name: str) -> Mapping[str, str]:
-        """Key -> value, without the line break at the end. Raises SecretError."""
-        if self._directory is None or name in ("", ".", "..") or "/" in name:
+        """Key -> value. Raises SecretError."""
+        if self._directory is None:
             raise SecretError(f"secret '{name}' is not available here")
-        try:
-            # Kubernetes keeps what it swaps in behind names that start with two dots.
-            keys = [path for path in (self._directory / name).iterdir() if not path.name.startswith(".")]
-            return {path.name: path.read_text().rstrip("\n") for path in keys}
-        except (OSError, UnicodeDecodeError) as error:
-            raise SecretError(f"secret '{name}' cannot be read: {type(error).__name__}") from error
+        return secret_files.read(self._directory, name)

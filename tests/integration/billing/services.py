@@ -1,22 +1,17 @@
 """Query services as processes, and a changelog as a BillingView writes it."""
 
 import json
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Producer
 
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
-from weir_api.launchers import Endpoint
-from weir_api.services import Service, ServiceConfig
 
 VIEWS = {"customers": ["customer"], "types": ["type"], "both": ["customer", "type"]}
 
@@ -62,32 +57,18 @@ class Reply:
         return json.loads(self.body)
 
 
-class QueryService:
-    """One replica. Killed at the end."""
+class QueryService(Running):
+    """One replica, which is there before it is ready."""
 
     def __init__(self, servers: str, topic: str, work: Path) -> None:
-        self.work = work
-        work.mkdir(parents=True, exist_ok=True)
-        (work / "endpoint.json").unlink(missing_ok=True)
-        settings = json.dumps({"topic": topic, "views": VIEWS})
-        service = Service(name="query", program="billing_queries", settings=settings)
-        config = ServiceConfig(
-            namespace="default", name="bills", service=service, bootstrap_servers=servers, work_directory=str(work)
-        )
-        (work / "config.json").write_text(config.model_dump_json(by_alias=True))
-        with (work / "log").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "weir_runtime.services.billing_queries", str(work / "config.json")],
-                stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
-        self.url = wait_until(self._url, 60, "the service says where it answers")
+        super().__init__(servers, work, "billing_queries", {"topic": topic, "views": VIEWS}, "bills")
 
-    def _url(self) -> str | None:
-        assert self.process.poll() is None, (self.work / "log").read_text()[-2000:]
-        path = self.work / "endpoint.json"
-        return Endpoint.model_validate_json(path.read_text()).url if path.exists() else None
+    def __enter__(self) -> Self:
+        self.start(ready=False)
+        return self
 
-    def get(self, path: str, **headers: str) -> Reply:
+    def ask(self, path: str, **headers: str) -> Reply:
+        """The answer, whatever its status."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"{self.url}{path}", headers=sent)
         try:
@@ -98,22 +79,5 @@ class QueryService:
                 return Reply(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
 
     def ready(self) -> Self:
-        wait_until(lambda: self.get("/readyz").status == 200, 60, "the service is ready")
+        wait_until(lambda: self.ask("/readyz").status == 200, DEADLINE, "the service is ready")
         return self
-
-    def end(self) -> int:
-        """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()

@@ -44,69 +44,69 @@ def amounts(answer: Any) -> dict[str, str]:
 
 
 def test_a_key_now_and_then(service: QueryService) -> None:
-    now = service.get("/views/customers/Emma").json
+    now = service.ask("/views/customers/Emma").json
     assert (now["view"], now["key"], now["period"]) == ("customers", {"customer": "Emma"}, "2026-11")
     assert amounts(now) == {"EUR": "15.50", "USD": "3.00"}
     assert now["totals"][0]["events"] == 2
-    assert amounts(service.get("/views/customers/Emma?period=2026-10").json) == {"EUR": "7.00"}
-    assert service.get("/customers/Emma").json == now
-    assert amounts(service.get("/types/DATA").json) == {"EUR": "11.00"}
+    assert amounts(service.ask("/views/customers/Emma?period=2026-10").json) == {"EUR": "7.00"}
+    assert service.ask("/customers/Emma").json == now
+    assert amounts(service.ask("/types/DATA").json) == {"EUR": "11.00"}
 
 
 def test_a_key_without_anything_in_the_current_period_is_there(service: QueryService) -> None:
-    assert service.get("/customers/Noah").json["totals"] == []
-    assert service.get("/customers/Noah?period=2026-11").status == 404
+    assert service.ask("/customers/Noah").json["totals"] == []
+    assert service.ask("/customers/Noah?period=2026-11").status == 404
 
 
 def test_keys_of_several_fields_and_of_any_character(service: QueryService) -> None:
-    both = service.get("/views/both/Emma/CALL").json
+    both = service.ask("/views/both/Emma/CALL").json
     assert (both["key"], amounts(both)) == ({"customer": "Emma", "type": "CALL"}, {"EUR": "5.50"})
-    assert amounts(service.get("/customers/a%2Fb%20%C3%BC%3F").json) == {"EUR": "0.01"}
+    assert amounts(service.ask("/customers/a%2Fb%20%C3%BC%3F").json) == {"EUR": "0.01"}
 
 
 def test_history_and_pages(service: QueryService) -> None:
-    history = service.get("/views/customers/Emma/history").json["items"]
+    history = service.ask("/views/customers/Emma/history").json["items"]
     assert [(row["period"], row["currency"], row["total"]) for row in history] == [
         ("2026-11", "EUR", "15.50"), ("2026-11", "USD", "3.00"), ("2026-10", "EUR", "7.00"),
     ]  # fmt: skip
-    first = service.get("/views/customers/Emma/history?limit=2").json
-    rest = service.get(f"/views/customers/Emma/history?limit=2&before={first['next']}").json
+    first = service.ask("/views/customers/Emma/history?limit=2").json
+    rest = service.ask(f"/views/customers/Emma/history?limit=2&before={first['next']}").json
     assert [row["period"] for row in first["items"] + rest["items"]] == ["2026-11", "2026-11", "2026-10"]
     found, after = [], ""
     for _ in range(5):
-        page = service.get(f"/views/customers?limit=1{after}").json
+        page = service.ask(f"/views/customers?limit=1{after}").json
         found += [(row["key"]["customer"], row["currency"]) for row in page["items"]]
         if "next" not in page:
             break
         after = f"&after={quote(page['next'])}"
     assert found == [("Emma", "EUR"), ("Emma", "USD"), ("a/b ü?", "EUR")]
-    assert [row["key"]["customer"] for row in service.get("/customers?period=2026-10").json["items"]] == [
+    assert [row["key"]["customer"] for row in service.ask("/customers?period=2026-10").json["items"]] == [
         "Emma",
         "Noah",
     ]
 
 
 def test_the_greatest_totals(service: QueryService) -> None:
-    euro = service.get("/views/customers?order=top&limit=1").json["currencies"][0]
+    euro = service.ask("/views/customers?order=top&limit=1").json["currencies"][0]
     assert (euro["currency"], euro["keys"], euro["sum"]) == ("EUR", 2, "15.51")
     assert euro["items"] == [{"key": {"customer": "Emma"}, "total": "15.50"}]
 
 
 def test_etag_and_as_of(service: QueryService) -> None:
-    answer = service.get("/customers/Emma")
-    again = service.get("/customers/Emma", if_none_match=answer.headers["etag"])
+    answer = service.ask("/customers/Emma")
+    again = service.ask("/customers/Emma", if_none_match=answer.headers["etag"])
     assert (again.status, again.body) == (304, b"")
     assert answer.headers["x-as-of"].startswith("2026-11-02T12:00:00Z; offsets=")
 
 
 def test_metrics_and_description(service: QueryService) -> None:
-    told = service.get("/metrics").body.decode()
+    told = service.ask("/metrics").body.decode()
     assert "weir_billing_queries_staleness_seconds" in told
     assert 'weir_billing_queries_seconds_count{route="key"}' in told
-    paths = service.get("/openapi.json").json["paths"]
+    paths = service.ask("/openapi.json").json["paths"]
     assert {"/views/customers/{customer}", "/views/both/{customer}/{type}/history", "/healthz"} <= paths.keys()
     for page in ("/", "/docs", "/live/customers", "/live/customers/Emma"):
-        assert service.get(page).headers["content-type"].startswith("text/html")
+        assert service.ask(page).headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.parametrize(
@@ -126,14 +126,14 @@ def test_metrics_and_description(service: QueryService) -> None:
     ],
 )
 def test_bad_input(service: QueryService, path: str, status: int) -> None:
-    answer = service.get(path)
+    answer = service.ask(path)
     assert answer.status == status
     assert answer.json["error"]
-    assert service.get("/customers/Emma").status == 200
+    assert service.ask("/customers/Emma").status == 200
 
 
 def test_script_in_a_key_stays_text(service: QueryService) -> None:
-    page = service.get("/live/customers/%3C%2Fscript%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E").body.decode()
+    page = service.ask("/live/customers/%3C%2Fscript%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E").body.decode()
     assert "<script>alert" not in page
 
 
@@ -154,10 +154,10 @@ def data(stream: Any) -> Any:
 
 
 def test_a_late_event_changes_its_own_period_only(service: QueryService, kafka: str) -> None:
-    before = service.get("/customers/Emma").json
+    before = service.ask("/customers/Emma").json
     write(kafka, TOPIC, [total("customers", "Emma", "2026-09", "1.00")])
-    wait_until(lambda: service.get("/customers/Emma?period=2026-09").status == 200, 30, "the late total is there")
-    assert service.get("/customers/Emma").json == before
+    wait_until(lambda: service.ask("/customers/Emma?period=2026-09").status == 200, 30, "the late total is there")
+    assert service.ask("/customers/Emma").json == before
 
 
 def test_what_is_not_committed_is_not_told(kafka: str, topic: TopicFactory, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_what_is_not_committed_is_not_told(kafka: str, topic: TopicFactory, tmp_
     write(kafka, name, [total("types", "A", "2026-11", "1.00")], transaction="kept")
     write(kafka, name, [total("types", "A", "2026-11", "99.00", events=2)], transaction="lost", commit=False)
     with QueryService(kafka, name, tmp_path / "query") as one:
-        assert amounts(one.ready().get("/types/A").json) == {"EUR": "1.00"}
+        assert amounts(one.ready().ask("/types/A").json) == {"EUR": "1.00"}
 
 
 def test_it_goes_on_after_a_kill_and_catches_up(kafka: str, topic: TopicFactory, tmp_path: Path) -> None:
@@ -174,21 +174,21 @@ def test_it_goes_on_after_a_kill_and_catches_up(kafka: str, topic: TopicFactory,
     with QueryService(kafka, name, tmp_path / "query") as one:
         one.ready()
         with QueryService(kafka, name, tmp_path / "other") as other:
-            assert other.ready().get("/types/A").json == one.get("/types/A").json
+            assert other.ready().ask("/types/A").json == one.ask("/types/A").json
             assert other.end() == 0
     write(kafka, name, [total("types", "A", "2026-11", "2.00", events=2)])
     with QueryService(kafka, name, tmp_path / "query") as again:
-        assert amounts(again.ready().get("/types/A").json) == {"EUR": "2.00"}
+        assert amounts(again.ready().ask("/types/A").json) == {"EUR": "2.00"}
     with QueryService("localhost:1", name, tmp_path / "query") as alone:
         """Without Kafka it answers what it knows, and does not say that something is not there."""
-        assert amounts(alone.get("/types/A").json) == {"EUR": "2.00"}
-        assert alone.get("/types/B").status == 503
-        assert alone.get("/readyz").status == 503
+        assert amounts(alone.ask("/types/A").json) == {"EUR": "2.00"}
+        assert alone.ask("/types/B").status == 503
+        assert alone.ask("/readyz").status == 503
 
 
 def test_before_anything_is_known_it_says_so(kafka: str, tmp_path: Path) -> None:
     with QueryService("localhost:1", "nothing", tmp_path / "query") as one:
         for path in ("/types/A", "/types", "/views", "/readyz"):
-            assert one.get(path).status == 503
-        assert one.get("/healthz").status == 200
+            assert one.ask(path).status == 503
+        assert one.ask("/healthz").status == 200
     assert kafka

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.waiting import wait_until
-from weir_operator.fleet import artifacts, broker
+from weir_operator.fleet import artifacts, ports
 
 BUNDLE = artifacts.bundles()["broker"]
 
@@ -153,7 +153,7 @@ def test_a_jar_that_is_not_there_is_named(repository: Repository, fetch: Fetch) 
 
 
 def test_no_network_names_the_address_and_hides_the_password(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = f"127.0.0.1:{broker.free_port()}"
+    nobody = f"127.0.0.1:{ports.free_port()}"
     monkeypatch.setenv("WEIR_MAVEN_REPOSITORY", f"http://me:secret@{nobody}/maven")
 
     with pytest.raises(artifacts.ArtifactError, match=f"cannot be fetched from http://{nobody}/maven") as caught:

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from support.waiting import wait_until
-from weir_operator.fleet import broker, streams, topics
+from weir_operator.fleet import ports, streams, topics
 
 TopicFactory = Callable[..., str]
 
@@ -65,7 +65,7 @@ def test_producing_into_nothing_says_so_at_once(kafka: str) -> None:
     with pytest.raises(topics.TopicMissing, match="'never-made'"):
         streams.produce(kafka, "never-made", ["x"])
     with pytest.raises(topics.KafkaAway):
-        streams.produce(f"127.0.0.1:{broker.free_port()}", "never-made", ["x"])
+        streams.produce(f"127.0.0.1:{ports.free_port()}", "never-made", ["x"])
 
 
 def test_tail_ends_after_count_and_starts_where_told(kafka: str, topic: TopicFactory) -> None:

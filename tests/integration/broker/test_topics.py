@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from weir_api.streamjobs import Topic
-from weir_operator.fleet import broker, topics
+from weir_operator.fleet import ports, topics
 
 
 def test_a_missing_topic_is_made_once_with_its_partitions_and_settings(kafka: str) -> None:
@@ -39,14 +39,14 @@ def test_a_setting_kafka_does_not_know_names_the_topic(kafka: str) -> None:
 
 
 def test_no_broker_there() -> None:
-    nobody = f"127.0.0.1:{broker.free_port()}"
+    nobody = f"127.0.0.1:{ports.free_port()}"
 
     with pytest.raises(topics.KafkaAway, match=f"Kafka at {nobody} does not answer"):
         topics.ensure_topics(nobody, [Topic(name="in")], deadline=1)
 
 
 def test_a_topic_may_live_on_another_cluster(kafka: str) -> None:
-    nobody = f"127.0.0.1:{broker.free_port()}"
+    nobody = f"127.0.0.1:{ports.free_port()}"
 
     topics.ensure_topics(nobody, [Topic(name="elsewhere", bootstrap_servers=kafka)], deadline=5)
 

@@ -1,13 +1,14 @@
 """Real HTTP servers that take, refuse, are slow, ask for patience, or are gone: what a path says is what happens."""
 
-import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.http_servers import Asked, Reply, answering
+from weir_operator.fleet.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Request:
 
     path: str
     body: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     at: float  # time.monotonic()
 
 
@@ -40,7 +41,20 @@ class Destination:
         with self.lock:
             return [request for request in self.requests if request.path == path]
 
-    def answer(self, request: Request) -> tuple[int, dict[str, str]]:
+    def answer(self, asked: Asked) -> Reply:
+        """Notes the request, then does what the path says."""
+        request = Request(asked.path, asked.body, asked.headers, time.monotonic())
+        with self.lock:
+            self.under_way[asked.path] += 1
+            self.most_at_once[asked.path] = max(self.most_at_once[asked.path], self.under_way[asked.path])
+        try:
+            status, headers = self._done(request)
+        finally:
+            with self.lock:
+                self.under_way[asked.path] -= 1
+        return Reply(status, b"told", headers)
+
+    def _done(self, request: Request) -> tuple[int, dict[str, str]]:
         with self.lock:
             self.requests.append(request)
             tries = sum(
@@ -64,56 +78,17 @@ class Destination:
         return 200, {}
 
 
-class _Handler(BaseHTTPRequestHandler):
-    destination: Destination
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        """Notes the request, then does what the path says."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        there = self.destination
-        with there.lock:
-            there.under_way[self.path] += 1
-            there.most_at_once[self.path] = max(there.most_at_once[self.path], there.under_way[self.path])
-        try:
-            status, headers = there.answer(Request(self.path, body, dict(self.headers), time.monotonic()))
-        finally:
-            with there.lock:
-                there.under_way[self.path] -= 1
-        answer = b"told"
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(answer))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 512
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is part of the test."""
-
-
 @contextmanager
 def serving() -> Iterator[Destination]:
     """The server, for as long as a test needs it."""
     destination = Destination()
-    handler = type("Handler", (_Handler,), {"destination": destination})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        destination.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield destination
-        destination.open.set()
-        server.shutdown()
+    with answering(destination.answer) as destination.url:
+        try:
+            yield destination
+        finally:
+            destination.open.set()
 
 
 def nobody() -> str:
     """An address where nothing listens."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{held.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"

@@ -1,14 +1,10 @@
 """The dispatcher as a process, on real Kafka, before real servers that are slow, broken, busy or gone."""
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,61 +12,23 @@ import pytest
 from confluent_kafka import Producer
 
 from conftest import TopicFactory
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
-from weir_api.launchers import Endpoint
-from weir_api.services import Service, ServiceConfig
 from weir_operator.fleet import streams, topics
 
 from .destinations import Destination, nobody, serving
 
 pytestmark = pytest.mark.timeout(180)
 
-DEADLINE = 60.0
 ROUTER = "router-events"
 
 
-class Running:
-    """A dispatcher of one topic, its process, and what is sent through it."""
+@dataclass
+class Dispatcher(Running):
+    """A dispatcher of one topic, and what is sent through it."""
 
-    def __init__(self, servers: str, directory: Path, topic: str, letters: str, **settings: Any) -> None:
-        self.servers, self.directory, self.topic, self.letters = servers, directory, topic, letters
-        given = {"topic": topic, "deadLetters": letters, "allowedNetworks": ["127.0.0.0/8"], **settings}
-        service = Service(name="dispatcher", program="dispatcher", settings=json.dumps(given))
-        self.config = ServiceConfig(
-            namespace=topic, name=ROUTER, service=service, bootstrap_servers=servers, work_directory=str(directory)
-        )
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        file = self.directory / "service.json"
-        file.write_text(self.config.model_dump_json(by_alias=True))
-        (self.directory / "endpoint.json").unlink(missing_ok=True)
-        environment = os.environ | {"WEIR_SECRETS_DIR": str(self.directory / "secrets")}
-        with (self.directory / "log").open("a") as log:
-            command = [sys.executable, "-m", "weir_runtime.services.dispatcher", str(file)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        wait_until(self.ready, DEADLINE, "the dispatcher is ready")
-
-    def ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.directory / "log").read_text()[-2000:]
-        if not (self.directory / "endpoint.json").exists():
-            return False
-        try:
-            return self.get("/readyz") == "ok\n"
-        except urllib.error.HTTPError as error:
-            with error:
-                return False
-
-    def get(self, path: str) -> str:
-        endpoint = Endpoint.model_validate_json((self.directory / "endpoint.json").read_text())
-        with urllib.request.urlopen(f"{endpoint.url}{path}", timeout=10) as answer:
-            return str(answer.read().decode())
-
-    def end(self, number: signal.Signals) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        return self.process.wait(timeout=15)
+    topic: str = ""
+    letters: str = ""
 
     def send(self, url: str, payloads: Sequence[object], *, key: bytes | None = None, **told: Any) -> None:
         producer = Producer({"bootstrap.servers": self.servers, "enable.idempotence": True})
@@ -90,7 +48,7 @@ class Running:
         return [json.loads(record.value or b"") for record in found]
 
     def committed(self) -> bool:
-        group = f"weir-{self.topic}-{ROUTER}.dispatcher"
+        group = f"weir-{self.work.name}-{ROUTER}.dispatcher"
         return topics.lag(self.servers, group, [self.topic]) == 0
 
 
@@ -101,21 +59,15 @@ def server() -> Iterator[Destination]:
 
 
 @pytest.fixture
-def dispatcher(kafka: str, tmp_path: Path, topic: TopicFactory) -> Iterator[Running]:
+def dispatcher(kafka: str, tmp_path: Path, topic: TopicFactory) -> Iterator[Dispatcher]:
     with started(kafka, tmp_path, topic) as running:
         yield running
 
 
-@contextmanager
-def started(kafka: str, directory: Path, topic: TopicFactory, **settings: Any) -> Iterator[Running]:
-    running = Running(kafka, directory, topic("http"), topic("letters"), **settings)
-    running.start()
-    try:
-        yield running
-    finally:
-        if running.process is not None and running.process.poll() is None:
-            running.process.kill()
-            running.process.wait()
+def started(kafka: str, work: Path, topic: TopicFactory, **settings: Any) -> Dispatcher:
+    events, letters = topic("http"), topic("letters")
+    given = {"topic": events, "deadLetters": letters, "allowedNetworks": ["127.0.0.0/8"], **settings}
+    return Dispatcher(kafka, work, "dispatcher", given, ROUTER, events, letters)
 
 
 def arrived(server: Destination, path: str, count: int) -> list[bytes]:
@@ -124,7 +76,7 @@ def arrived(server: Destination, path: str, count: int) -> list[bytes]:
 
 
 def test_events_arrive_once_in_order_of_their_key_with_idempotency_keys(
-    dispatcher: Running, server: Destination
+    dispatcher: Dispatcher, server: Destination
 ) -> None:
     dispatcher.send(f"{server.url}/slow", range(5), key=b"a")
     dispatcher.send(f"{server.url}/ok", [{"n": 1.5}])
@@ -146,7 +98,7 @@ def test_without_keys_as_many_at_once_as_a_destination_may_have(
     assert server.most_at_once["/slow"] == 4
 
 
-def test_what_is_broken_or_busy_is_tried_again(dispatcher: Running, server: Destination) -> None:
+def test_what_is_broken_or_busy_is_tried_again(dispatcher: Dispatcher, server: Destination) -> None:
     dispatcher.send(f"{server.url}/broken-twice", ["x"])
     dispatcher.send(f"{server.url}/busy", ["y"])
     assert arrived(server, "/broken-twice", 3) == [b'"x"'] * 3
@@ -158,7 +110,7 @@ def test_what_is_broken_or_busy_is_tried_again(dispatcher: Running, server: Dest
     assert streams.read_all(dispatcher.servers, dispatcher.letters) == []
 
 
-def test_dead_destinations_delay_no_other(dispatcher: Running, server: Destination) -> None:
+def test_dead_destinations_delay_no_other(dispatcher: Dispatcher, server: Destination) -> None:
     """Hundreds wait for one that never answers and one that is gone; those behind them arrive."""
     dispatcher.send(f"{server.url}/held", range(300), rule="held", timeoutMs=60_000)
     dispatcher.send(nobody(), range(300), rule="gone", retries=100, key=b"k")
@@ -176,7 +128,7 @@ def test_dead_destinations_delay_no_other(dispatcher: Running, server: Destinati
     assert waiting()["held"] == "300.0"
 
 
-def test_after_the_last_try_there_is_a_dead_letter_with_the_answer(dispatcher: Running, server: Destination) -> None:
+def test_after_the_last_try_there_is_a_dead_letter_with_the_answer(dispatcher: Dispatcher, server: Destination) -> None:
     dispatcher.send(f"{server.url}/broken", ["a"], retries=1)
     dispatcher.send(f"{server.url}/refused", ["b"])
     dispatcher.send(f"{server.url}/away", ["c"])
@@ -207,22 +159,20 @@ def test_private_addresses_are_refused_unless_allowed(
     assert sum("public address" in reason for reason in reasons) == 3, reasons
 
 
-def test_secrets_are_headers_and_a_new_one_is_used_at_once(dispatcher: Running, server: Destination) -> None:
-    folder = dispatcher.directory / "secrets" / "token"
-    folder.mkdir(parents=True)
+def test_secrets_are_headers_and_a_new_one_is_used_at_once(dispatcher: Dispatcher, server: Destination) -> None:
     for token in ("one", "two"):
-        (folder / "Authorization").write_text(f"Bearer {token}\n")
+        dispatcher.secret("token", Authorization=f"Bearer {token}\n")
         dispatcher.send(f"{server.url}/{token}", [token], secret="token")
         arrived(server, f"/{token}", 1)
         assert server.of(f"/{token}")[0].headers["Authorization"] == f"Bearer {token}"
     dispatcher.send(f"{server.url}/three", ["x"], secret="unknown", retries=0)
     assert "secret 'unknown' cannot be read" in dispatcher.dead(1)[0]["reason"]
     assert server.bodies("/three") == []
-    assert "Bearer" not in (dispatcher.directory / "log").read_text()
+    assert "Bearer" not in dispatcher.log()
 
 
 def test_what_is_no_delivery_is_a_dead_letter_and_others_records_are_left_alone(
-    dispatcher: Running, server: Destination
+    dispatcher: Dispatcher, server: Destination
 ) -> None:
     producer = Producer({"bootstrap.servers": dispatcher.servers})
     producer.produce(dispatcher.topic, b"no json", headers={"weir-router": ROUTER})
@@ -236,7 +186,7 @@ def test_what_is_no_delivery_is_a_dead_letter_and_others_records_are_left_alone(
     assert "is no delivery" in letter["reason"]
 
 
-def test_killed_it_loses_nothing_and_stopped_it_repeats_nothing(dispatcher: Running, server: Destination) -> None:
+def test_killed_it_loses_nothing_and_stopped_it_repeats_nothing(dispatcher: Dispatcher, server: Destination) -> None:
     dispatcher.send(f"{server.url}/ok", range(50))
     arrived(server, "/ok", 50)
     dispatcher.send(f"{server.url}/held", range(50, 60), timeoutMs=60_000)
@@ -260,7 +210,7 @@ def statuses(metrics: str) -> Mapping[str, str]:
     return dict(re.findall(r'weir_dispatcher_tries_total\{.*status="(\w+)"\} ([0-9.]+)', metrics))
 
 
-def test_metrics_tell_tries_and_outcomes_of_each_destination(dispatcher: Running, server: Destination) -> None:
+def test_metrics_tell_tries_and_outcomes_of_each_destination(dispatcher: Dispatcher, server: Destination) -> None:
     dispatcher.send(f"{server.url}/broken-twice", ["x"])
     arrived(server, "/broken-twice", 3)
     wait_until(dispatcher.committed, DEADLINE, "all is committed")

@@ -1,6 +1,5 @@
 """A real HTTP service for look-ups: what a session's name says is what it does."""
 
-import contextlib
 import json
 import threading
 import time
@@ -8,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
+
+from support.http_servers import Asked, Reply, answering
 
 
 @dataclass
@@ -21,7 +21,13 @@ class Service:
     authorizations: set[str | None] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, name: str, authorization: str | None) -> tuple[int, str]:
+    def answer(self, request: Asked) -> Reply:
+        """`/sessions/<name>`."""
+        name = unquote(request.path.removeprefix("/sessions/"))
+        status, body = self._found(name, request.headers.get("Authorization"))
+        return Reply(status, body.encode(), {"Content-Type": "application/json"})
+
+    def _found(self, name: str, authorization: str | None) -> tuple[int, str]:
         """Status and body for a session."""
         with self.lock:
             self.asked[name] += 1
@@ -43,37 +49,9 @@ class Service:
         return 200, json.dumps({"id": "of the answer", "country": f"UK {name}", "more": 1})
 
 
-class _Handler(BaseHTTPRequestHandler):
-    service: Service
-
-    def do_GET(self) -> None:
-        """`/sessions/<name>`."""
-        name = unquote(self.path.removeprefix("/sessions/"))
-        status, body = self.service.answer(name, self.headers.get("Authorization"))
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body.encode())))
-        self.end_headers()
-        with contextlib.suppress(ConnectionError):  # who asked may be gone by now
-            self.wfile.write(body.encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
-    """As many as ask at a time, and more: who finds no place there waits for a second and takes that for a failure."""
-
-
 @contextmanager
 def serving() -> Iterator[Service]:
     """The service, for as long as a test needs it."""
     service = Service()
-    handler = type("Handler", (_Handler,), {"service": service, "protocol_version": "HTTP/1.1"})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with answering(service.answer) as service.url:
         yield service
-        server.shutdown()

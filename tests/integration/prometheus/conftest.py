@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from support.remote_writes import Client, Running
+from support.remote_writes import Client
+from support.service_processes import Running
 from weir_api.streamjobs import Topic
 from weir_operator.fleet import streams, topics
 

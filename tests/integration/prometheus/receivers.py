@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from support.http_servers import Asked, Reply, answering
 from weir_runtime.services.remote_write import bodies, v1_pb2, v2_pb2
 
 Labels = tuple[tuple[str, str], ...]
@@ -87,38 +87,16 @@ def _read(body: bytes, headers: Mapping[str, str]) -> Request:
     return Request(2, series, second, headers, time.monotonic())
 
 
-class _Handler(BaseHTTPRequestHandler):
-    receiver: Receiver
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        status, headers = self.receiver.answer(_read(body, {k.lower(): v for k, v in self.headers.items()}))
-        self.send_response(status)
-        text = b"" if status == 204 else b"what it says"
-        for name, value in {**headers, "Content-Length": str(len(text))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that was killed is part of the test."""
-
-
 @contextmanager
 def receiving() -> Iterator[Receiver]:
     """The server, for as long as a test needs it."""
     receiver = Receiver()
-    handler = type("Handler", (_Handler,), {"receiver": receiver})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_address[1]}/api/v1/write"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def answer(asked: Asked) -> Reply:
+        request = _read(asked.body, {name.lower(): value for name, value in asked.headers.items()})
+        status, headers = receiver.answer(request)
+        return Reply(status, b"" if status == 204 else b"what it says", headers)
+
+    with answering(answer) as url:
+        receiver.url = f"{url}/api/v1/write"
         yield receiver
-        server.shutdown()

@@ -8,9 +8,9 @@ import pytest
 
 from conftest import TopicFactory
 from support.prometheus import Prometheus, binary
-from support.remote_writes import DEADLINE, Running
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
-from weir_operator.fleet.broker import free_port
+from weir_operator.fleet.ports import free_port
 
 pytestmark = [
     pytest.mark.timeout(240),

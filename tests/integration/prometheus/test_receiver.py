@@ -6,7 +6,8 @@ import struct
 import pytest
 from google.protobuf import json_format
 
-from support.remote_writes import V1, V2, Client, Reply, Running, Sent, version1, version2
+from support.remote_writes import V1, V2, Client, Reply, Sent, version1, version2
+from support.service_processes import Running
 from weir_runtime.services.remote_write import bodies, v2_pb2
 
 from .conftest import Records

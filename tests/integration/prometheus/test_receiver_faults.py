@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from support.remote_writes import DEADLINE, V1, V2, Client, Running, Sent, version1, version2
+from support.remote_writes import V1, V2, Client, Sent, version1, version2
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
 from weir_api.streamjobs import Topic
 from weir_operator.fleet import broker, streams, topics
@@ -121,12 +122,20 @@ def test_a_broker_that_goes_and_comes_back(tmp_path: Path) -> None:
 def test_kills_and_the_end(receiver: Running, records: Records) -> None:
     """What was answered is there after a kill -9; told to end, it answers what it has begun."""
     client, taken = Client(receiver.url, timeout=10), []
-    end = threading.Timer(0.3, lambda: receiver.end(signal.SIGKILL))
+    some = threading.Event()
+
+    def kill() -> None:
+        assert some.wait(DEADLINE)
+        receiver.end(signal.SIGKILL)
+
+    end = threading.Thread(target=kill)
     end.start()
     try:
         for n in range(100_000):
             if client.post(version1([Sent({"__name__": "killed"}, [(n, AT + n)])])).status == 204:
                 taken.append(n)
+            if len(taken) == 20:
+                some.set()
     except OSError:
         pass
     end.join()

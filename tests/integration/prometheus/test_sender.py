@@ -15,7 +15,7 @@ from confluent_kafka import Producer
 from google.protobuf import json_format
 
 from conftest import TopicFactory
-from support.remote_writes import DEADLINE, Running
+from support.service_processes import DEADLINE, Running
 from support.waiting import wait_until
 from weir_operator.fleet import streams, topics
 from weir_runtime.services.remote_write import v1_pb2, v2_pb2

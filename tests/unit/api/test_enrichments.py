@@ -188,7 +188,10 @@ def test_without_output_names_must_be_unlike() -> None:
             "url: '{sesion}' is not one of the fields of on, did you mean 'session'?", id="unknown placeholder",
         ),
         pytest.param({"url": "http://s/"}, "url: does not ask for 'id': {id} must stand in it", id="asks for nothing"),
-        pytest.param({"url": "s/{session}"}, "url: 's/{session}' is no http:// or https:// address", id="no address"),
+        pytest.param({"url": "s/{session}"}, "url: 's/{session}' is no http:// or https:// address with a host",
+                     id="no address"),
+        pytest.param({"url": "http://[s/{session}"}, "url: 'http://[s/{session}' is no address: Invalid IPv6 URL",
+                     id="broken host"),
         pytest.param({"url": "http://{session}/"}, "url: the host is the same for all events: no placeholder may stand"
                      " there", id="host"),
         pytest.param({"url": "http://a:b@s/{session}"},

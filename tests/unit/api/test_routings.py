@@ -50,6 +50,12 @@ def test_the_example_is_read_whole() -> None:
     assert (read.priority, read.suspended, read.source.type_field) == (-3, False, "meta.type")
 
 
+def test_a_placeholder_is_any_path() -> None:
+    read = spec(http(url="https://a.b/{data['odd key']}"))
+    assert read.destination.http is not None
+    assert read.destination.http.placeholders == ("data['odd key']",)
+
+
 def condition(**given: object) -> Edit:
     return lambda spec: spec["match"].update(expressions=[{"key": "data.x", **given}])
 

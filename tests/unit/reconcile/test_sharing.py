@@ -17,7 +17,7 @@ from weir_operator.compiler.shares import SHARINGS
 from weir_operator.fleet.store import Key, Store, StoredObject
 from weir_operator.fleet.tables import changes
 from weir_operator.fleet.topics import KafkaAway
-from weir_operator.reconcile import rejections, sharing
+from weir_operator.reconcile import publishing, rejections
 from weir_operator.reconcile.resources import ResourceReconciler
 from weir_operator.reconcile.sharing import SharedReconciler
 from weir_operator.reconcile.situations import SAVEPOINT
@@ -433,6 +433,6 @@ def test_a_change_does_not_wait_for_a_savepoint_for_ever(world: World, monkeypat
     world.apply("a", topic="b")
     world.passes()
     assert len(world.tables.written) == before
-    monkeypatch.setattr(sharing, "PATIENCE", 0.0)
+    monkeypatch.setattr(publishing, "PATIENCE", 0.0)
     world.passes()
     assert len(world.tables.written) == before + 1

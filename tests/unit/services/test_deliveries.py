@@ -1,5 +1,6 @@
 """Records -> requests; answers -> what is next; offsets -> what may be committed; addresses -> who may be reached."""
 
+import asyncio
 import base64
 import json
 import random
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from weir_runtime.services import deliveries
+from weir_runtime.services import deliveries, outgoing
 from weir_runtime.services.addresses import Forbidden, Guard
 from weir_runtime.services.deliveries import Answer, Place
 from weir_runtime.services.offsets import Progress
@@ -80,14 +81,35 @@ def test_what_the_destination_asks_for_is_done(told: str, seconds: float) -> Non
     assert seconds <= found <= seconds + 0.5
 
 
-def test_a_date_that_is_none_is_passed_over() -> None:
-    assert deliveries.pause(1, Answer(429, "", retry_after="soon"), NOW, random.Random(1)) <= 1
+@pytest.mark.parametrize("told", ["soon", "\udce9", "1 Jan 2026 999999999999999:00:00 GMT"])
+def test_a_date_that_is_none_is_passed_over(told: str) -> None:
+    assert deliveries.pause(1, Answer(429, "", retry_after=told), NOW, random.Random(1)) <= 1
+
+
+def test_an_answer_of_any_bytes_fits_into_a_dead_letter() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 500 caf\xe9\r\nContent-Length: 2\r\n\r\n\xff!")
+        await writer.drain()
+        writer.close()
+
+    async def asked() -> Answer:
+        async with (
+            await asyncio.start_server(answer, "127.0.0.1", 0) as server,
+            outgoing.session(Guard(["127.0.0.0/8"]), 1) as session,
+            session.get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/") as response,
+        ):
+            return await outgoing.answered(response)
+
+    found = asyncio.run(asked())
+    assert found == Answer(500, "the answer was 500 caf?", "\ufffd!")
+    assert json.loads(deliveries.dead_letter(PLACE, b"", "why", deliveries.Last("http://x", found, 1)))
 
 
 def test_a_dead_letter_has_the_bytes_and_the_last_answer() -> None:
     raw = b'{"destination":"https://a.b/","payload":{}}'
     given = deliveries.delivery(PLACE, None, raw, headers())
-    last = deliveries.Last(given, Answer(500, "the answer was 500", "oh"), 4)
+    last = deliveries.Last(given.url, Answer(500, "the answer was 500", "oh"), 4, given.rule)
     letter = json.loads(deliveries.dead_letter(PLACE, raw, "why", last))
     assert base64.b64decode(letter.pop("raw")) == raw
     assert letter == {

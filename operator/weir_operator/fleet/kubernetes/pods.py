@@ -116,6 +116,6 @@ def template(
 def environment(cluster: ClusterConfig, own: dict[str, str]) -> list[JsonObject]:
     """The pod's address, what Weir sets, then what the cluster adds or sets otherwise."""
     address: JsonObject = {"name": "WEIR_POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    theirs = {one.name: one.document() for one in cluster.pod.env}
+    theirs: dict[str, JsonObject] = {one.name: {**one.document()} for one in cluster.pod.env}
     ours: dict[str, JsonObject] = {name: {"name": name, "value": value} for name, value in own.items()}
     return [address, *{**ours, **theirs}.values()]
