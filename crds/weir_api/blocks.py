@@ -47,6 +47,11 @@ class Timestamp(Model):
         default="iso8601", description="iso8601: a TIMESTAMP or STRING field; ms, s: since the epoch, a numeric field"
     )
     out_of_orderness: Duration = Field(default="5s", description="How late an event may be and still be in time")
+    max_ahead: Duration = Field(
+        default="1h",
+        description="How far an event's time may be ahead of its record's own; one that is further ahead counts as"
+        " late and does not move event time",
+    )
     idle_after: PositiveDuration | None = Field(
         default=None,
         description="A partition silent for so long no longer holds event time back; default: each is waited for,"

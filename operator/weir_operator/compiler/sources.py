@@ -1,7 +1,9 @@
 """A Kafka stream as tables and views: readable events on time, late ones, and what cannot be read.
 
 Every record goes to exactly one place: the events view, the late topic, the dead-letter topic, or, where the source's
-`where` is not TRUE for it, nowhere. docs/dead-letters.md says what counts as unreadable.
+`where` is not TRUE for it, nowhere. docs/dead-letters.md says what counts as unreadable, and what as late. Among that
+is an event so far ahead of its record's own time that its clock must be wrong: it must not move event time, or every
+event behind it would be late.
 """
 
 from collections.abc import Callable
@@ -94,13 +96,14 @@ class Part:
         timestamp = source.timestamp.model_copy(update={"idle_after": idle_after})
         return source.model_copy(update={"timestamp": timestamp})
 
-    def conditions(self) -> tuple[str, str]:
-        """SQL over the records: on time, late; one of the two is TRUE."""
+    def conditions(self, possible: str) -> tuple[str, str]:
+        """SQL over the records: on time, late; one of the two is TRUE. `possible`: that the clock can be right."""
+        on_time, late = ON_TIME, LATE
         if self.row_time is not None:
-            return self.row_time.conditions
-        if self.uses_late:
-            return f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
-        return ON_TIME, LATE
+            on_time, late = self.row_time.conditions
+        elif self.uses_late:
+            on_time, late = f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
+        return (on_time, late) if possible == "TRUE" else (f"({on_time} AND {possible})", f"({late} OR NOT {possible})")
 
 
 def events_view(prefix: str) -> str:
@@ -128,12 +131,14 @@ def source_program(
     where = _where(source, fields, path)
     prefix, group = part.prefix(name), part.group(namespace, name)
     rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
+    time = _Time(part.timed(source), _time(source, record, fields, part.row_time), part.row_time)
     # What is late or not is asked first: so each record is read in one of the two places only.
     on_time, late = (
-        f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}" for each in part.conditions()
+        f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}"
+        for each in part.conditions(time.possible())
     )
     tables = [
-        _records_table(prefix, group, part.timed(source), record, fields, row_time=part.row_time),
+        _records_table(prefix, group, record, time),
         f"CREATE TEMPORARY VIEW {rows} AS\n{_rows(prefix, source, record, fields)}",
         f"CREATE TEMPORARY VIEW {events_view(prefix)} AS\n{_columns(fields)}{on_time}",
         *record.suspects(prefix, f"{group}-dead-letters"),
@@ -197,27 +202,45 @@ def _where(source: Source, fields: tuple[Field, ...], path: str) -> str:
         raise SpecError([FieldError(path=f"{path}.where", message=str(wrong))]) from wrong
 
 
-def _records_table(
-    name: str,
-    group: str,
-    source: Source,
-    record: RecordFormat,
-    fields: tuple[Field, ...],
-    *,
-    row_time: RowTime | None,
-) -> str:
-    time, disorder = _time(source, record, fields, row_time), milliseconds(source.timestamp.out_of_orderness)
-    shown, behind = "weir_time", interval(disorder)
-    if row_time is not None:
-        shown, behind = time, interval(disorder + row_time.delay)
+@dataclass(frozen=True)
+class _Time:
+    """Event time of a source's records. `own`: SQL over them for that of an event."""
+
+    source: Source
+    own: str
+    row_time: RowTime | None
+
+    def column(self) -> str:
+        """SQL for weir_time."""
+        return self.own if self.row_time is None else self.row_time.of(self.own)
+
+    def possible(self) -> str:
+        """SQL: TRUE where the event's clock can be right; just TRUE where its time is its record's own."""
+        if self.source.timestamp.field is None:
+            return "TRUE"
+        return f"{self._shown()} <= weir_at + {interval(milliseconds(self.source.timestamp.max_ahead))}"
+
+    def watermark(self) -> str:
+        """SQL for how far event time is with a record; NULL where it tells nothing."""
+        behind = milliseconds(self.source.timestamp.out_of_orderness)
+        behind += 0 if self.row_time is None else self.row_time.delay
+        reached = f"{self._shown()} - {interval(behind)}"
+        return reached if self.possible() == "TRUE" else f"CASE WHEN {self.possible()} THEN {reached} END"
+
+    def _shown(self) -> str:
+        return "weir_time" if self.row_time is None else self.own
+
+
+def _records_table(name: str, group: str, record: RecordFormat, time: _Time) -> str:
+    source = time.source
     lines = [
         *record.columns(),
         "weir_topic STRING METADATA FROM 'topic' VIRTUAL",
         "weir_partition INT METADATA FROM 'partition' VIRTUAL",
         "weir_offset BIGINT METADATA FROM 'offset' VIRTUAL",
         "weir_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL",
-        f"weir_time AS {time if row_time is None else row_time.of(time)}",
-        f"WATERMARK FOR weir_time AS {shown} - {behind}",
+        f"weir_time AS {time.column()}",
+        f"WATERMARK FOR weir_time AS {time.watermark()}",
     ]
     options = source_options(source, group) | record.options()
     # A source of which all partitions are idle is passed over by whoever has other inputs. When it wakes, an interval

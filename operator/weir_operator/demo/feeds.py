@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from . import generator
 from .generator import Event, Record, Topic
 
-END_AFTER: Final = 3_600_000
-"""The last record of each topic is an hour later: event time passes every deadline."""
+END_AFTER: Final = 1_800_000
+"""The last record of each topic is half an hour later: event time passes every deadline."""
 _PAUSE: Final = 0.02
 
 
