@@ -45,7 +45,7 @@ REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
     ("EnrichmentPipeline", "each must be one of the source's fields", {"spec.deduplicate.by": ["nobody"]}),
     ("EnrichmentPipeline", "is what the source reads: an endless loop", {"spec.sink.topic": "wallet-events"}),
     ("EnrichmentPipeline", "each enrichment needs a name of its own", {f"{SIDE}.name": "user"}),
-    ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {"spec.source.topicPattern": "wallet.*"}),
+    ("EnrichmentPipeline", "topic, topicPattern and prometheusRemoteWrite", {"spec.source.topicPattern": "wallet.*"}),
     ("EnrichmentPipeline", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
     ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {f"{SIDE}.stream.topic": DELETED}),
     ("EnrichmentPipeline", "is not one of the source's fields", {f"{SIDE}.stream.timestamp.field": "nobody"}),

@@ -20,7 +20,7 @@ both = pytest.mark.parametrize(("encode", "headers"), [(version1, V1), (version2
 
 def histogram(at: int, total: float = 18.4) -> v2_pb2.Histogram:
     return v2_pb2.Histogram(
-        count_int=12, sum=total, schema=1, zero_threshold=0.001, zero_count_int=2, timestamp=at,
+        count_int=7, sum=total, schema=1, zero_threshold=0.001, zero_count_int=2, timestamp=at,
         positive_spans=[v2_pb2.BucketSpan(offset=0, length=2), v2_pb2.BucketSpan(offset=1, length=2)],
         positive_deltas=[1, 1, -1, 0], reset_hint=v2_pb2.Histogram.ResetHint.RESET_HINT_NO,
     )  # fmt: skip

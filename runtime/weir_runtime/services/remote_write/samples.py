@@ -8,6 +8,7 @@ from typing import Final
 import orjson
 from google.protobuf import json_format
 
+from . import histograms
 from .series import STALE
 from .v2_pb2 import Histogram
 
@@ -60,7 +61,11 @@ def sample(of: float, at: int, start: int, exemplars: bytes = b"null") -> tuple[
 
 
 def histogram(of: Histogram, start: int, exemplars: bytes = b"null") -> tuple[bytes, bytes]:
-    """The same for a native histogram: its JSON, lossless but for the kind of NaN, which `stale` tells."""
+    """The same for a native histogram: its JSON, lossless but for the kind of NaN, which `stale` tells.
+
+    Raises InvalidSeries for one that contradicts itself.
+    """
+    histograms.check(of)
     told = orjson.dumps(json_format.MessageToDict(of))
     begin = of.start_timestamp or start
     return b"null", rest(of.timestamp, begin, stale=is_stale(of.sum), histogram=told, exemplars=exemplars)

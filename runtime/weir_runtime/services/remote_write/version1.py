@@ -95,19 +95,10 @@ class Decoder:
         labels = sorted((label.name, label.value) for label in message.labels)
         counts = Counts(len(message.samples), len(message.histograms), len(message.exemplars))
         try:
-            known = self._series(message, part, labels)
+            known, told = self._series(message, part, labels), _told(message)
         except InvalidSeries as wrong:
             decoded.refuse(labels, str(wrong), counts)
             return
-        exemplars = samples.exemplars_text(
-            [([(each.name, each.value) for each in one.labels], one.value, one.timestamp) for one in message.exemplars]
-        )
-        told = [samples.sample(one.value, one.timestamp, 0) for one in message.samples]
-        # The messages are the same in both versions, field by field.
-        histograms = [Histogram.FromString(one.SerializeToString()) for one in message.histograms]
-        told += [samples.histogram(one, 0) for one in histograms]
-        if message.exemplars:
-            told = with_exemplars(told, exemplars, message.exemplars[-1].timestamp)
         decoded.add(known, labels, told, counts)
 
     def _series(self, message: TimeSeries, part: bytes, labels: list[tuple[str, str]]) -> Series:
@@ -120,6 +111,19 @@ class Decoder:
             if part.startswith(alone):
                 self._cache.put(alone, found, size + found.size + 300)
         return found
+
+
+def _told(message: TimeSeries) -> list[tuple[bytes, bytes]]:
+    """Its samples and histograms as records have them. Raises InvalidSeries."""
+    told = [samples.sample(one.value, one.timestamp, 0) for one in message.samples]
+    # The messages are the same in both versions, field by field.
+    told += [samples.histogram(Histogram.FromString(one.SerializeToString()), 0) for one in message.histograms]
+    if not message.exemplars:
+        return told
+    exemplars = samples.exemplars_text(
+        [([(each.name, each.value) for each in one.labels], one.value, one.timestamp) for one in message.exemplars]
+    )
+    return with_exemplars(told, exemplars, message.exemplars[-1].timestamp)
 
 
 def with_exemplars(told: list[tuple[bytes, bytes]], exemplars: bytes, at: int) -> list[tuple[bytes, bytes]]:
