@@ -14,7 +14,7 @@ from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, vie
 from .expressions import ExpressionError, Scope, bound, identifier, text
 from .lookup_columns import FAILURE
 from .shapes import shape
-from .sinks import id_header, sink_topic, text_table
+from .sinks import id_header, record_time, sink_topic, text_table
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: st
         names = [text(each.name) for each in topics(name, spec)]
         topic = f",\n  CASE WHEN {FAILURE} IS NULL THEN {names[0]} ELSE {names[1]} END"
     return (
-        f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {TIME},\n"
+        f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {record_time(TIME)},\n"
         f"  {id_header(identity)}{topic}\nFROM {rows}"
     )
 

@@ -20,6 +20,7 @@ from . import dead_letters, routing_records, routing_rows, routing_views
 from .expressions import identifier
 from .kafka_options import secret, sink_options, source_options, with_clause
 from .routing_views import RECORD
+from .sinks import record_time
 
 ROUTED: Final = "routed"
 _METADATA: Final = {
@@ -199,6 +200,7 @@ def _routed_insert(router: Router) -> Insert:
     name = router.name
     sql = (
         f"INSERT INTO {identifier(f'{name}_{ROUTED}')}\n"
-        f"SELECT weir_key, weir_value, weir_to, weir_headers, weir_at FROM {identifier(f'{name}_results')}"
+        f"SELECT weir_key, weir_value, weir_to, weir_headers, {record_time('weir_at')}\n"
+        f"FROM {identifier(f'{name}_results')}"
     )
     return Insert(name=ROUTED, sql=sql)
