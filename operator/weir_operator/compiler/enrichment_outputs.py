@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from weir_api.enrichments import FIRST_OCCURRENCE, EnrichmentPipelineSpec
 from weir_api.errors import FieldError, join
 from weir_api.lookups import HttpLookup
+from weir_api.sides import Enrichment
 from weir_api.streamjobs import Check, Topic
 
 from .dead_letters import dead_letter_topic
 from .enrichment_keys import side_column
-from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
+from .enrichment_rows import EARLY, EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
 from .expressions import ExpressionError, Scope, bound, identifier, text
 from .lookup_columns import FAILURE
 from .shapes import shape
@@ -147,11 +148,22 @@ def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: st
     )
 
 
+def early_letters(side: Enrichment, rows: str) -> str:
+    """A query of the side's events that no join takes for their time, as dead letters; `rows` is a query of all."""
+    source = side.source
+    topic = "CAST(NULL AS STRING)" if source is None or source.topic is None else text(source.topic)
+    fields = {} if source is None else source.fields
+    event = _event(fields)
+    return (
+        f"SELECT {topic}, {PARTITION}, {OFFSET}, CAST({TIME} AS TIMESTAMP_LTZ(3)),\n"
+        f"  'its time is not after 1970-01-01T00:00:00Z', ENCODE({event}, 'UTF-8'), CONCAT({event}, '')\n"
+        f"FROM ({rows}) WHERE {EARLY}"
+    )
+
+
 def _dead_letter(spec: EnrichmentPipelineSpec) -> str:
     """As other dead letters; an event is shown by its declared fields, since its bytes are gone by then."""
-    event = _json_object(
-        [f"KEY {text(name)} VALUE {_writable(kind, identifier(name))}" for name, kind in spec.source.fields.items()]
-    )
+    event = _event(spec.source.fields)
     topic = "CAST(NULL AS STRING)" if spec.source.topic is None else text(spec.source.topic)
     # An object within an object would not be text: CONCAT makes it some.
     parts = {
@@ -159,3 +171,10 @@ def _dead_letter(spec: EnrichmentPipelineSpec) -> str:
         "raw": f"TO_BASE64({event})", "text": f"CONCAT({event}, '')",
     }  # fmt: skip
     return _json_object([f"KEY {text(name)} VALUE {sql}" for name, sql in parts.items()])
+
+
+def _event(fields: Mapping[str, str]) -> str:
+    """SQL for an event as JSON by its declared fields."""
+    return _json_object(
+        [f"KEY {text(name)} VALUE {_writable(kind, identifier(name))}" for name, kind in fields.items()]
+    )

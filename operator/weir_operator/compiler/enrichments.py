@@ -130,7 +130,7 @@ class Compiler:
     def _stream(self, index: int, stream: Source | None) -> SourceParts:
         side = self.spec.enrichments[index]
         assert stream is not None
-        return source_program(
+        parts = source_program(
             self.namespace,
             self.name,
             stream,
@@ -139,6 +139,8 @@ class Compiler:
             path=join("spec.enrichments", index, side.source_path),
             part=Part(of=side.slug, uses_late=True, idle_after=IDLE_AFTER),
         )
+        early = outputs.early_letters(side, parts.at_any_time)
+        return replace(parts, letters=f"{parts.letters}\nUNION ALL {early}")
 
     def _lookups(self, stage: Stage, source: SourceParts) -> dict[str, Lookup]:
         """What sides ask for, by the path of the side."""
@@ -173,7 +175,7 @@ class Compiler:
             end_when = f"({condition}) IS TRUE"
         keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
         checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
-        side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
+        side = Side(spec, stream.at_any_time, (stream.table, source.table), keys, end_when)
         stage = joined(self.name, side, before, late=self.uses_late and spec.or_else is None)
         return Stage(stage.views, stage.on_time, stage.late, stage.columns, stage.operators, tuple(checks))
 
