@@ -33,7 +33,8 @@ BEHIND = "weir_behind"
 
 @dataclass(frozen=True)
 class Side:
-    """A side of a pipeline: `events` is a query of its stream, late or not; `reads`: its table and the events'.
+    """A side of a pipeline: `events` is a query of its stream, late or not. `reads`: its table, those of the
+    events and of the sides before it.
 
     `keys`: SQL over the carried columns of an event, in the order of `on`; `end_when`: over fields, never NULL.
     """

@@ -5,11 +5,11 @@ newest version of the side that is not newer than the event. It drops nothing th
 neither side, also when a stream was idle and wakes behind the others: an OVER over both streams would.
 
 A version is what one event of the side said. They come sorted by an OVER (keeping the newest, as Flink makes versions,
-would forget an older one that comes after a newer one). What sorts goes by the event time of the side and of the events
-together: a side that has fallen silent would keep its last ones otherwise. What is late there follows as it comes and
-counts when it is the newest. An OVER drops what comes behind a row of its key, so late ones are keys of their own; and
-they go no other way, for what is behind two ways may hear on one of them that a silent stream goes on before the rows
-of the other are there.
+would forget an older one that comes after a newer one). It goes by the event time of the side and of all that reaches
+its join, together: a side that has fallen silent would keep its last events otherwise. What is late there follows as it
+comes and counts when it is the newest. An OVER drops what comes behind a row of its key, so late ones are keys of their
+own; and they go no other way, for what is behind two ways may hear on one of them that a silent stream goes on before
+the rows of the other are there.
 
 With `merge: latestNonNull` each selected field has versions of its own, those that give it a value. What is expired or
 ended is told from the version, so that state depends neither on `expireAfter` nor on `endWhen`.
@@ -122,7 +122,7 @@ class _AsOf:
         # Those that are late at one event time are one key, so that of a millisecond the last is known of them too.
         behind = f"CASE WHEN {TIME} <= CURRENT_WATERMARK({TIME}) THEN CURRENT_WATERMARK({TIME}) END AS {BEHIND}"
         columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME, POSITION])
-        yield view(self._name("both"), f"{self._keyed()}\nUNION ALL {self._tick()}")
+        yield view(self._name("both"), "\nUNION ALL ".join([self._keyed(), *map(self._tick, self.side.reads[1:])]))
         # A window that nobody asks for: what is worked out above a UNION alone is put below it, where each branch has
         # an event time of its own.
         both = f"TUMBLE(TABLE {identifier(self._name('both'))}, DESCRIPTOR({TIME}), {interval(1000)})"
@@ -145,16 +145,13 @@ class _AsOf:
         columns = ", ".join([*keys, *fields, TIME])
         return f"SELECT {columns}, {position()} AS {POSITION}\nFROM ({self.side.events}) WHERE NOT {EARLY}"
 
-    def _tick(self) -> str:
-        """No row, but the event time of the events: the planner cannot know that offsets are not negative."""
+    def _tick(self, table: str) -> str:
+        """No row, but the event time of that table: the planner cannot know that offsets are not negative."""
         declared = self.side.spec.declared
         kinds = [self.side.key_kind(field) for field in self.side.spec.on.values()]
         kinds += [self.side.kind(name) for name in declared]
         nulls = ", ".join(f"CAST(NULL AS {kind})" for kind in kinds)
-        return (
-            f"SELECT {nulls}, {TIME}, CAST(NULL AS {POSITION_TYPE})\n"
-            f"FROM {identifier(self.side.reads[-1])} WHERE {OFFSET} < 0"
-        )
+        return f"SELECT {nulls}, {TIME}, CAST(NULL AS {POSITION_TYPE})\nFROM {identifier(table)} WHERE {OFFSET} < 0"
 
     def _newest(self, aspect: _Aspect) -> str:
         keys, known_keys = self.side.keys_of("sorted"), self.side.keys_of(f"known_{aspect.index}")
