@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from .blocks import Source
+from .base import Duration
+from .blocks import Source, Timestamp
 from .columns import type_problem
 from .errors import FieldError, join
 
@@ -13,9 +14,18 @@ DELETED = "weir_deleted"
 """The field that tells a deletion."""
 
 
+class TableTimestamp(Timestamp):
+    """Times of a table's records."""
+
+    out_of_orderness: Duration = Field(
+        default="0s", description="How late a record may be and still be in time; those of a table come in order"
+    )
+
+
 class Table(Source):
     """A compacted Kafka topic; its records' own times are what they are ordered by."""
 
+    timestamp: TableTimestamp = TableTimestamp()
     key: Literal["json", "text"] = Field(
         default="json",
         description="How a record's key is read: json: an object with the fields that `on` names; text: the one field",

@@ -13,7 +13,7 @@ from .billing_roundings import rounded
 from .billing_rows import TOTAL, Money
 from .expressions import identifier, text
 from .kafka_options import secret, service_settings
-from .sinks import sink_table, sink_topic
+from .sinks import record_time, sink_table, sink_topic
 
 _KEY = ("view", "key", "currency", "period")
 _COLUMNS = {
@@ -139,8 +139,6 @@ def _values(spec: BillingViewSpec, money: Money, row: _Row) -> str:
         row.events,
         row.seen,
         *row.further,
-        # Not the rows' own time, which is the end of the period: Kafka refuses records from the future, as those of a
-        # single event that is ahead of its time would be from then on.
-        f"CASE WHEN {row.seen} > CURRENT_TIMESTAMP THEN CURRENT_TIMESTAMP ELSE {row.seen} END",
+        record_time(row.seen),  # not the rows' own time, which is the end of the period
     ]
     return ",\n  ".join(values)

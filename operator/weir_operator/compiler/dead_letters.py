@@ -1,11 +1,12 @@
 """Where records go that cannot be read, or that came too late. The wire format is in docs/dead-letters.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from weir_api.blocks import Delivery, Sink, Source
 from weir_api.streamjobs import Insert, Topic
 
-from .expressions import identifier
+from .expressions import identifier, text
+from .json_texts import event_object
 from .kafka_options import secret
 from .records import Field
 from .sinks import sink_table
@@ -44,6 +45,15 @@ def dead_letter_query(prefix: str) -> str:
     return (
         "SELECT weir_topic, weir_partition, weir_offset, weir_at, weir_reason, CAST(weir_line AS BYTES),\n"
         f"  CASE WHEN {utf8} THEN weir_line END\nFROM {identifier(f'{prefix}_unread')}"
+    )
+
+
+def event_query(prefix: str, fields: Mapping[str, str], condition: str, reason: str) -> str:
+    """The readable events for which the condition (SQL) holds, as dead letters: by their fields, for want of bytes."""
+    event = event_object(fields)
+    return (
+        f"SELECT weir_topic, weir_partition, weir_offset, weir_at, {text(reason)}, ENCODE({event}, 'UTF-8'),\n"
+        f"  CONCAT({event}, '')\nFROM {identifier(f'{prefix}_readable')} WHERE {condition}"
     )
 
 

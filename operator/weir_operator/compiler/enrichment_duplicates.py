@@ -49,33 +49,44 @@ class _Deduplication:
     def keyed(self, rows: str, prefix: str, *further: str) -> str:
         """The events that have a key, with the columns of it and their place in the order."""
         fields = [self.before.columns.of_event(name) for name in self.spec.by]
+        return f"{self.placed(rows, prefix, *further)}\nWHERE {known(fields)}"
+
+    def placed(self, rows: str, prefix: str, *further: str) -> str:
+        """All events, with the columns of their key and their place in the order."""
+        fields = [self.before.columns.of_event(name) for name in self.spec.by]
         keys = [f"{field} AS {key}" for field, key in zip(fields, self.keys(prefix), strict=True)]
         # Worked out once, and so in a projection of its own: that keeps the columns' names for the operator's.
         place = f"{once(position(f'{EVENT}.'))} AS {POSITION}"
         columns = ", ".join([*keys, TIME, place, EVENT, *further])
-        return f"SELECT {columns}\nFROM {identifier(rows)}\nWHERE {known(fields)}"
+        return f"SELECT {columns}\nFROM {identifier(rows)}"
 
     def keyless(self, rows: str) -> str:
         fields = [self.before.columns.of_event(name) for name in self.spec.by]
         return f"SELECT {TIME}, {EVENT} FROM {identifier(rows)} WHERE {unknown(fields)}"
 
     def on_time(self) -> tuple[str, ...]:
-        keys = ", ".join(self.keys("weir_by_"))
+        """Those without a key go the same way, each a key of its own.
+
+        On a way beside it they would tell what comes after that a silent stream goes on, and how far, before the others
+        are there.
+        """
         seen, first = f"{self.name}_seen", f"{self.name}_seen_first"
+        all_keys = [*self.keys("weir_by_"), "weir_alone"]
+        keys = ", ".join(all_keys)
         window = (
             f"PARTITION BY {keys} ORDER BY {TIME} RANGE BETWEEN {interval(self.within - 1)} PRECEDING AND CURRENT ROW"
         )
         return (
-            view(seen, self.keyed(self.before.on_time, "weir_by_")),
+            view(seen, self.placed(self.before.on_time, "weir_by_")),
             view(
                 first,
                 f"SELECT {keys}, {TIME}, {POSITION}, {EVENT}, MIN({POSITION}) OVER ({window}) AS weir_earliest\n"
-                f"FROM {identifier(seen)}",
+                f"FROM (SELECT *, CASE WHEN {unknown(self.keys('weir_by_'))} THEN {POSITION} END AS weir_alone\n"
+                f"FROM {identifier(seen)})",
             ),
             view(
                 f"{self.name}_distinct",
-                f"SELECT {TIME}, {EVENT} FROM {identifier(first)} WHERE weir_earliest = {POSITION}\n"
-                f"UNION ALL {self.keyless(self.before.on_time)}",
+                f"SELECT {TIME}, {EVENT} FROM {identifier(first)} WHERE weir_earliest = {POSITION}",
             ),
         )
 
@@ -112,7 +123,7 @@ class _Deduplication:
                 f"{self.name}_distinct_late",
                 f"SELECT l.{TIME}, l.{EVENT}\nFROM {identifier(compared)} l\n"
                 f"LEFT JOIN (SELECT {', '.join(self.keys('weir_by_'))}, {TIME}, {POSITION} AS weir_seen_position"
-                f" FROM {identifier(f'{self.name}_seen')}) s ON {same}\n"
+                f" FROM {identifier(f'{self.name}_seen')} WHERE {known(self.keys('weir_by_'))}) s ON {same}\n"
                 f"  AND s.{TIME} BETWEEN l.{TIME} - {interval(self.within - 1)} AND l.{TIME}\n"
                 f"  AND s.weir_seen_position < l.{POSITION}\nWHERE s.weir_seen_position IS NULL\n"
                 f"UNION ALL {self.keyless(self.before.late)}",

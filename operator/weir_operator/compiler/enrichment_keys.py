@@ -27,16 +27,20 @@ def side_type(spec: Enrichment, fields: Iterable[str]) -> str:
     return f"ROW<{declared}>"
 
 
+BEHIND = "weir_behind"
+"""Column of a side's events: NULL, or the event time that had passed when it came, late."""
+
+
 @dataclass(frozen=True)
 class Side:
-    """A side of a pipeline: `events` and `late` are the quoted views of its stream, `reads` its table.
+    """A side of a pipeline: `events` is a query of its stream, late or not. `reads`: its table, those of the
+    events and of the sides before it.
 
     `keys`: SQL over the carried columns of an event, in the order of `on`; `end_when`: over fields, never NULL.
     """
 
     spec: Enrichment
     events: str
-    late: str
     reads: tuple[str, ...]
     keys: tuple[str, ...]
     end_when: str

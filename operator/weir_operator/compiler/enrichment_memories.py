@@ -11,7 +11,7 @@ from functools import cached_property
 
 from weir_api.streamjobs import Operator
 
-from .enrichment_keys import Side
+from .enrichment_keys import BEHIND, Side
 from .enrichment_rows import EVENT, NOW, TIME, Stage, view
 from .expressions import identifier
 from .matchings import POSITION
@@ -106,7 +106,9 @@ class _Memory:
     def _said(self, now: str) -> str:
         pairs = zip(self.side.keys_of("sorted"), self.side.keys_of("late"), strict=True)
         keys = ", ".join(f"{key} AS {late}" for key, late in pairs)
-        facts = ", ".join(f"CAST({fact.sql} AS {fact.kind}) AS {fact.name}" for fact in self.facts)
+        # Late ones say nothing: they are not in order.
+        told = [f"CASE WHEN {BEHIND} IS NULL THEN CAST({fact.sql} AS {fact.kind}) END" for fact in self.facts]
+        facts = ", ".join(f"{sql} AS {fact.name}" for sql, fact in zip(told, self.facts, strict=True))
         return (
             f"SELECT {keys}, {now}, TRUE AS {self.marker}, {self.before.columns.nulls},\n  {facts}\n"
             f"FROM {identifier(self.events)}"

@@ -12,9 +12,10 @@ from .dead_letters import dead_letter_topic
 from .enrichment_keys import side_column
 from .enrichment_rows import EVENT, FIRST, OFFSET, PARTITION, TIME, Columns, view
 from .expressions import ExpressionError, Scope, bound, identifier, text
+from .json_texts import event_object, json_object, writable
 from .lookup_columns import FAILURE
 from .shapes import shape
-from .sinks import id_header, sink_topic, text_table
+from .sinks import id_header, record_time, sink_topic, text_table
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,13 @@ def output_scope(spec: EnrichmentPipelineSpec) -> Scope:
 def written(spec: EnrichmentPipelineSpec, scope_view: str) -> Written:
     """What `output` writes, or all fields under their own names; `scope_view` is quoted."""
     if spec.output is None:
-        pairs = [f"KEY {text(name)} VALUE {sql}" for name, sql in _flat(spec)]
-        return Written(_json_object(pairs), (), ())
+        return Written(json_object(_flat(spec)), (), ())
     scope = output_scope(spec)
     checks: list[Check] = []
     errors: list[FieldError] = []
 
     def tree(path: str, output: Mapping[str, object]) -> str:
-        return _json_object(
-            [f"KEY {text(name)} VALUE {leaf(join(path, name), value)}" for name, value in output.items()]
-        )
+        return json_object((name, leaf(join(path, name), value)) for name, value in output.items())
 
     def leaf(path: str, value: object) -> str:
         if isinstance(value, Mapping):
@@ -89,22 +87,12 @@ def written(spec: EnrichmentPipelineSpec, scope_view: str) -> Written:
 
 def _flat(spec: EnrichmentPipelineSpec) -> Iterator[tuple[str, str]]:
     for name, kind in spec.source.fields.items():
-        yield name, _writable(kind, identifier(name))
+        yield name, writable(kind, identifier(name))
     for side in spec.enrichments:
         for name in side.select:
-            yield name, _writable(side.declared[name], identifier(f"{side.name}.{name}"))
+            yield name, writable(side.declared[name], identifier(f"{side.name}.{name}"))
     if spec.flags.first_occurrence is not None:
         yield FIRST_OCCURRENCE, identifier(FIRST_OCCURRENCE)
-
-
-def _writable(kind: str, sql: str) -> str:
-    """JSON_OBJECT has no form for days and clock times."""
-    return f"CAST({sql} AS STRING)" if shape(kind).name in {"DATE", "TIME"} else sql
-
-
-def _json_object(pairs: list[str]) -> str:
-    joined = ", ".join(pairs)
-    return f"JSON_OBJECT({joined} NULL ON NULL)"
 
 
 def topics(name: str, spec: EnrichmentPipelineSpec) -> tuple[Topic, ...]:
@@ -142,20 +130,18 @@ def output_insert(table: str, name: str, spec: EnrichmentPipelineSpec, value: st
         names = [text(each.name) for each in topics(name, spec)]
         topic = f",\n  CASE WHEN {FAILURE} IS NULL THEN {names[0]} ELSE {names[1]} END"
     return (
-        f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {TIME},\n"
+        f"INSERT INTO {identifier(table)}\nSELECT {keys}{value},\n  {record_time(TIME)},\n"
         f"  {id_header(identity)}{topic}\nFROM {rows}"
     )
 
 
 def _dead_letter(spec: EnrichmentPipelineSpec) -> str:
     """As other dead letters; an event is shown by its declared fields, since its bytes are gone by then."""
-    event = _json_object(
-        [f"KEY {text(name)} VALUE {_writable(kind, identifier(name))}" for name, kind in spec.source.fields.items()]
-    )
+    event = event_object(spec.source.fields)
     topic = "CAST(NULL AS STRING)" if spec.source.topic is None else text(spec.source.topic)
     # An object within an object would not be text: CONCAT makes it some.
     parts = {
         "topic": topic, "partition": PARTITION, "offset": OFFSET, "timestamp": TIME, "reason": FAILURE,
         "raw": f"TO_BASE64({event})", "text": f"CONCAT({event}, '')",
     }  # fmt: skip
-    return _json_object([f"KEY {text(name)} VALUE {sql}" for name, sql in parts.items()])
+    return json_object(parts.items())

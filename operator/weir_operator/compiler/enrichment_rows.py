@@ -14,8 +14,10 @@ from .matchings import EVENT, OFFSET, PARTITION, TIME, event_row, event_type, vi
 
 FIRST = "weir_first"
 NOW = "weir_now"
+EARLY = "(weir_time <= TO_TIMESTAMP_LTZ(0, 3))"
+"""SQL: whether an event is of a time that a range OVER drops."""
 
-__all__ = ["EVENT", "FIRST", "NOW", "OFFSET", "PARTITION", "TIME", "Columns", "Stage", "event_row", "view"]
+__all__ = ["EARLY", "EVENT", "FIRST", "NOW", "OFFSET", "PARTITION", "TIME", "Columns", "Stage", "event_row", "view"]
 
 
 @dataclass(frozen=True)

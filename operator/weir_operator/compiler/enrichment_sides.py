@@ -4,8 +4,13 @@ An event-time temporal join holds each event until the watermark of both streams
 newest version of the side that is not newer than the event. It drops nothing that comes behind the watermark, on
 neither side, also when a stream was idle and wakes behind the others: an OVER over both streams would.
 
-A version is what one event of the side said. They come sorted (keeping the newest, as Flink makes versions, would
-forget an older one that comes after a newer one); late ones follow as they come, and count when they are the newest.
+A version is what one event of the side said. They come sorted by an OVER (keeping the newest, as Flink makes versions,
+would forget an older one that comes after a newer one). It goes by the event time of the side and of all that reaches
+its join, together: a side that has fallen silent would keep its last events otherwise. What is late there follows as it
+comes and counts when it is the newest. An OVER drops what comes behind a row of its key, so late ones are keys of their
+own; and they go no other way, for what is behind two ways may hear on one of them that a silent stream goes on before
+the rows of the other are there.
+
 With `merge: latestNonNull` each selected field has versions of its own, those that give it a value. What is expired or
 ended is told from the version, so that state depends neither on `expireAfter` nor on `endWhen`.
 """
@@ -18,10 +23,10 @@ from functools import cached_property
 from weir_api.streamjobs import Operator
 
 from . import enrichment_memories as memories
-from .enrichment_keys import Side
-from .enrichment_rows import TIME, Stage, view
+from .enrichment_keys import BEHIND, Side
+from .enrichment_rows import EARLY, OFFSET, TIME, Stage, view
 from .expressions import identifier, interval
-from .matchings import POSITION, position
+from .matchings import POSITION, POSITION_TYPE, position
 
 _INSTANT = "TIMESTAMP_LTZ(3)"
 
@@ -80,7 +85,8 @@ class _AsOf:
 
     def _operators(self) -> Iterator[Operator]:
         slug, reads = self.side.slug, self.side.reads
-        yield Operator(name=f"sorted-{slug}", columns=(TIME, "w0$o0"), reads=reads)
+        yield Operator(name=f"told-{slug}", columns=("window_time",), type="window-table-function", reads=reads)
+        yield Operator(name=f"sorted-{slug}", columns=(BEHIND, "w0$o0"), reads=reads)
         for aspect in self.aspects:
             part = f"{slug}-{self._part(aspect)}" if self.merges else slug
             # The planner names what is computed by number, so that only plain columns can be asked for.
@@ -102,9 +108,10 @@ class _AsOf:
         return f"weir_{self.side.slug}_said_{aspect.index}"
 
     def _versions(self) -> Iterator[str]:
-        """The side's events, those on time in order, and the newest of each key in each aspect."""
+        """The side's events in order, and the newest of each key in each aspect."""
         keys = self.side.keys_of("sorted")
-        window = f"PARTITION BY {', '.join(keys)} ORDER BY {TIME} RANGE BETWEEN {interval(0)} PRECEDING AND CURRENT ROW"
+        partition = ", ".join([*keys, BEHIND])
+        window = f"PARTITION BY {partition} ORDER BY {TIME} RANGE BETWEEN {interval(0)} PRECEDING AND CURRENT ROW"
         # Rows of the same key come in any order when several threads work: the place tells the last of a millisecond.
         told = self.side.told if self.merges else {self.side.last(""): "TRUE"}
         lasts = ", ".join(f"MAX(CASE WHEN {says} THEN {POSITION} END) OVER w AS {last}" for last, says in told.items())
@@ -112,28 +119,39 @@ class _AsOf:
             lasts += f", MAX({POSITION}) OVER w AS weir_last"
         # Always true with a merge; but what reads this is not worked out below the OVER, which would then not be one.
         kept = f"\nWHERE {POSITION} " + ("<= weir_last" if self.merges else f"= {self.side.last('')}")
+        # Those that are late at one event time are one key, so that of a millisecond the last is known of them too.
+        behind = f"CASE WHEN {TIME} <= CURRENT_WATERMARK({TIME}) THEN CURRENT_WATERMARK({TIME}) END AS {BEHIND}"
+        columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME, POSITION])
+        yield view(self._name("both"), "\nUNION ALL ".join([self._keyed(), *map(self._tick, self.side.reads[1:])]))
+        # A window that nobody asks for: what is worked out above a UNION alone is put below it, where each branch has
+        # an event time of its own.
+        both = f"TUMBLE(TABLE {identifier(self._name('both'))}, DESCRIPTOR({TIME}), {interval(1000)})"
+        yield view(self._name("said"), f"SELECT {columns}, {behind}\nFROM TABLE({both})")
         yield view(
             self._name("sorted"),
-            f"SELECT * FROM (\nSELECT *, {lasts}\nFROM ({self._keyed(self.side.events)})\n"
+            f"SELECT * FROM (\nSELECT *, {lasts}\nFROM {identifier(self._name('said'))}\n"
             f"WINDOW w AS ({window})\n){kept}",
-        )
-        columns = ", ".join([*keys, *(identifier(name) for name in self.side.spec.declared), TIME, POSITION])
-        late = "".join(f", {POSITION} AS {last}" for last in told)
-        yield view(
-            self._name("said"),
-            f"SELECT {', '.join([columns, *told])} FROM {identifier(self._name('sorted'))}\n"
-            f"UNION ALL SELECT {columns}{late} FROM ({self._keyed(self.side.late)})",
         )
         for aspect in self.aspects:
             yield view(self._name(f"versions_{aspect.index}"), self._newest(aspect))
 
-    def _keyed(self, events: str) -> str:
+    def _keyed(self) -> str:
+        """All events of the side. An OVER takes none of the first millisecond of 1970 or before."""
         keys = [
             f"CAST({identifier(field)} AS {self.side.key_kind(field)}) AS {key}"
             for field, key in zip(self.side.spec.on.values(), self.side.keys_of("sorted"), strict=True)
         ]
         fields = [identifier(name) for name in self.side.spec.declared]
-        return f"SELECT {', '.join([*keys, *fields, TIME])}, {position()} AS {POSITION} FROM {events}"
+        columns = ", ".join([*keys, *fields, TIME])
+        return f"SELECT {columns}, {position()} AS {POSITION}\nFROM ({self.side.events}) WHERE NOT {EARLY}"
+
+    def _tick(self, table: str) -> str:
+        """No row, but the event time of that table: the planner cannot know that offsets are not negative."""
+        declared = self.side.spec.declared
+        kinds = [self.side.key_kind(field) for field in self.side.spec.on.values()]
+        kinds += [self.side.kind(name) for name in declared]
+        nulls = ", ".join(f"CAST(NULL AS {kind})" for kind in kinds)
+        return f"SELECT {nulls}, {TIME}, CAST(NULL AS {POSITION_TYPE})\nFROM {identifier(table)} WHERE {OFFSET} < 0"
 
     def _newest(self, aspect: _Aspect) -> str:
         keys, known_keys = self.side.keys_of("sorted"), self.side.keys_of(f"known_{aspect.index}")
@@ -151,7 +169,7 @@ class _AsOf:
         kept = ", ".join([*known_keys, TIME, "weir_at", "weir_ended", self._said(aspect)])
         return (
             f"SELECT {kept} FROM (\nSELECT {', '.join(columns)}, {number}\n"
-            f"FROM {identifier(self._name('said'))} WHERE {aspect.says}\n) WHERE weir_number = 1"
+            f"FROM {identifier(self._name('sorted'))} WHERE {aspect.says}\n) WHERE weir_number = 1"
         )
 
     def _joined(self) -> str:

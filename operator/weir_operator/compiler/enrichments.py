@@ -159,11 +159,16 @@ class Compiler:
         return self._with_sides(stage, source, streams)
 
     def _with_sides(self, stage: Stage, source: SourceParts, streams: Mapping[int, SourceParts]) -> Stage:
+        before = [source]
         for index, side in self._streams():
-            stage = stage.then(self._side(index, side, stage, source, streams[index]))
+            stage = stage.then(self._side(index, side, stage, before, streams[index]))
+            before.append(streams[index])
         return stage
 
-    def _side(self, index: int, spec: Enrichment, before: Stage, source: SourceParts, stream: SourceParts) -> Stage:
+    def _side(
+        self, index: int, spec: Enrichment, stage: Stage, before: Sequence[SourceParts], stream: SourceParts
+    ) -> Stage:
+        """The side of this stream; `before`: the source and the streams of the sides before it."""
         path = join("spec.enrichments", index)
         fields = Scope(columns={name: identifier(name) for name in spec.declared})
         end_when, checks = (_NEVER if spec.table is None else f"{DELETED} IS TRUE"), []
@@ -171,10 +176,11 @@ class Compiler:
             condition = self._bound(spec.end_when, fields, f"{path}.endWhen")
             checks.append(Check(path=f"{path}.endWhen", expression=condition, scope=stream.events_view, condition=True))
             end_when = f"({condition}) IS TRUE"
-        keys = tuple(self._bound(ours, self._scope(before), join(path, "on", ours)) for ours in spec.on)
-        checks += [self._key_check(path, ours, theirs, source, stream) for ours, theirs in spec.on.items()]
-        side = Side(spec, stream.events_view, stream.late_view, (stream.table,), keys, end_when)
-        stage = joined(self.name, side, before, late=self.uses_late and spec.or_else is None)
+        keys = tuple(self._bound(ours, self._scope(stage), join(path, "on", ours)) for ours in spec.on)
+        checks += [self._key_check(path, ours, theirs, before[0], stream) for ours, theirs in spec.on.items()]
+        reads = (stream.table, *(part.table for part in before))
+        side = Side(spec, stream.at_any_time, reads, keys, end_when)
+        stage = joined(self.name, side, stage, late=self.uses_late and spec.or_else is None)
         return Stage(stage.views, stage.on_time, stage.late, stage.columns, stage.operators, tuple(checks))
 
     def _key_check(self, path: str, ours: str, theirs: str, source: SourceParts, stream: SourceParts) -> Check:

@@ -6,7 +6,7 @@ from weir_api.patterns import PatternSpec
 
 from .expressions import identifier, text
 from .shapes import shape
-from .sinks import id_header, text_table
+from .sinks import id_header, record_time, text_table
 
 
 def output_table(table: str, spec: PatternSpec) -> str:
@@ -29,5 +29,5 @@ def output_insert(table: str, matches: str, name: str, keys: tuple[str, ...], em
     return (
         f"INSERT INTO {identifier(table)}\nSELECT {', '.join(identifier(key) for key in keys)},\n"
         f"  JSON_OBJECT(\n    {pairs}\n    NULL ON NULL),\n"
-        f"  weir_match_time,\n  {id_header(identity)}\nFROM {identifier(matches)}"
+        f"  {record_time('weir_match_time')},\n  {id_header(identity)}\nFROM {identifier(matches)}"
     )

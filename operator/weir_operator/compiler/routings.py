@@ -20,6 +20,7 @@ from . import dead_letters, routing_records, routing_rows, routing_views
 from .expressions import identifier
 from .kafka_options import secret, service_settings, sink_options, source_options
 from .routing_views import RECORD
+from .sinks import record_time
 from .statements import create_table
 
 ROUTED: Final = "routed"
@@ -194,6 +195,7 @@ def _routed_insert(router: Router) -> Insert:
     name = router.name
     sql = (
         f"INSERT INTO {identifier(f'{name}_{ROUTED}')}\n"
-        f"SELECT weir_key, weir_value, weir_to, weir_headers, weir_at FROM {identifier(f'{name}_results')}"
+        f"SELECT weir_key, weir_value, weir_to, weir_headers, {record_time('weir_at')}\n"
+        f"FROM {identifier(f'{name}_results')}"
     )
     return Insert(name=ROUTED, sql=sql)

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from weir_api.blocks import Authentication, Delivery, Sink
 from weir_api.streamjobs import Topic
 
-from .expressions import identifier, text
+from .expressions import identifier, interval, text
 from .kafka_options import secret, sink_options
 from .statements import create_table
 
 _KEY = "weir_key_"
 _ID_HEADER = "weir-id"
+_AHEAD = 600_000  # ms; a broker takes an hour unless it is told otherwise
 
 
 def sink_table(
@@ -73,6 +74,16 @@ def text_table(
     if key:
         options["value.fields-include"] = "EXCEPT_KEY"
     return create_table(table, lines, options)
+
+
+def record_time(instant: str) -> str:
+    """SQL for the time of a record about this instant: that itself, or when it is written where Kafka refuses it.
+
+    Kafka refuses times before 1970 and, unless told otherwise, an hour ahead of the broker's clock. A job that writes
+    one fails, starts again and meets the same event again: nothing behind it would ever be processed.
+    """
+    limit = f"CURRENT_TIMESTAMP + {interval(_AHEAD)}"
+    return f"CASE WHEN {instant} BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND {limit} THEN {instant} ELSE CURRENT_TIMESTAMP END"
 
 
 def id_header(identity: str) -> str:

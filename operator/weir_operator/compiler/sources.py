@@ -97,13 +97,31 @@ class Part:
         return source.model_copy(update={"timestamp": timestamp})
 
     def conditions(self, possible: str) -> tuple[str, str]:
-        """SQL over the records: on time, late; one of the two is TRUE. `possible`: that the clock can be right."""
+        """SQL over the records: on time, late. `possible`: that the clock can be right; where not, it counts as late.
+
+        One of the two is TRUE, unless late events are used: an impossible one then is neither.
+        """
         on_time, late = ON_TIME, LATE
         if self.row_time is not None:
             on_time, late = self.row_time.conditions
         elif self.uses_late:
             on_time, late = f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
-        return (on_time, late) if possible == "TRUE" else (f"({on_time} AND {possible})", f"({late} OR NOT {possible})")
+        if possible == "TRUE":
+            return on_time, late
+        return (
+            f"({on_time} AND {possible})",
+            f"({late} {f'AND {possible}' if self.uses_late else f'OR NOT {possible}'})",
+        )
+
+    def misdated(self, source: Source, possible: str) -> tuple[str, str] | None:
+        """Of a program that uses late events, those whose time it cannot use: SQL, and why."""
+        if not self.uses_late:
+            return None
+        if self.of:
+            return f"weir_time <= {_EPOCH}", "its time is not after 1970-01-01T00:00:00Z"
+        if possible == "TRUE":
+            return None
+        return f"NOT {possible}", f"its time is more than {source.timestamp.max_ahead} ahead of its record's"
 
 
 def events_view(prefix: str) -> str:
@@ -144,6 +162,9 @@ def source_program(
         *record.suspects(prefix, f"{group}-dead-letters"),
     ]
     letters = dead_letters.dead_letter_query(prefix)
+    if misdated := part.misdated(source, time.possible()):
+        condition, why = misdated
+        letters += f"\nUNION ALL {dead_letters.event_query(prefix, source.fields, f'{where} AND {condition}', why)}"
     inserts = [] if part.uses_late else [dead_letters.dead_letter_insert(name, [letters])]
     if not part.of:
         tables.append(dead_letters.dead_letter_table(name, source, delivery))
@@ -197,7 +218,7 @@ def _where(source: Source, fields: tuple[Field, ...], path: str) -> str:
     if source.where is None:
         return "TRUE"
     try:
-        return bound(source.where, Scope(columns={field.name: identifier(field.name) for field in fields}))
+        return f"({bound(source.where, Scope(columns={field.name: identifier(field.name) for field in fields}))})"
     except ExpressionError as wrong:
         raise SpecError([FieldError(path=f"{path}.where", message=str(wrong))]) from wrong
 

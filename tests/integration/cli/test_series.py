@@ -28,7 +28,7 @@ spec:
         topic: pods
         key: text
         fields: {pod: STRING, service: STRING}
-        timestamp: {idleAfter: 1s, outOfOrderness: 0s}
+        timestamp: {idleAfter: 1s}
       "on": {"labels['pod']": pod}
       select: [service]
   views:

@@ -13,8 +13,9 @@ from .pipelines import LOGIN, SOURCE, USER, compiled
 
 OPERATORS = {
     "duplicates", "late-duplicates", "late-and-known", "first-occurrence", "first-of-all",
-    "sorted-login", "newest-login", "side-login", "late-side-login",
-    "sorted-user", "newest-user-born", "newest-user-place", "side-user-born", "side-user-place", "late-side-user",
+    "told-login", "sorted-login", "newest-login", "side-login", "late-side-login",
+    "told-user", "sorted-user", "newest-user-born", "newest-user-place", "side-user-born", "side-user-place",
+    "late-side-user",
 }  # fmt: skip
 
 

@@ -76,8 +76,8 @@ def test_each_operator_has_a_name() -> None:
     )  # fmt: skip
     assert [operator.name for operator in compiled.operators] == [
         "duplicates", "late-duplicates", "late-and-known", "first-occurrence",
-        "sorted-login", "newest-login", "side-login", "late-side-login",
-        "sorted-auser", "newest-auser-born", "side-auser-born", "late-side-auser",
+        "told-login", "sorted-login", "newest-login", "side-login", "late-side-login",
+        "told-auser", "sorted-auser", "newest-auser-born", "side-auser-born", "late-side-auser",
         "first-of-all",
     ]  # fmt: skip
 
