@@ -15,11 +15,17 @@ from weir_api.resources import KINDS, parse
 from . import kubectl
 
 ROOT = Path(__file__).parents[2]
+
+
+def example(name: str) -> Any:
+    """The resource of the examples with this name."""
+    return YAML(typ="safe").load(ROOT / "examples" / "pipelines" / f"{name}.yaml")
+
+
 EXAMPLES = {
-    document["kind"]: document
-    for name in ("abandoned-cart", "money", "welcome-mail", "phone-bills")
-    for document in [YAML(typ="safe").load(ROOT / "examples" / "pipelines" / f"{name}.yaml")]
+    document["kind"]: document for document in map(example, ("abandoned-cart", "money", "welcome-mail", "phone-bills"))
 }
+SERIES = example("business-metrics")
 STEP = "spec.sequence.2"
 SIDE = "spec.enrichments.0"
 LOOKUP = {"url": "http://users/{userSessionId}"}
@@ -28,7 +34,7 @@ FIELDS = {"clientCountryCode": "STRING", "id": "STRING"}
 ASKED: Mapping[str, object] = {f"{SIDE}.stream": DELETED, f"{SIDE}.expireAfter": DELETED, f"{SIDE}.http": LOOKUP}
 CONDITION = "spec.match.expressions.0"
 
-# (kind, message, changes of the example by path): one for every rule.
+# (kind, message, changes of the example by path): one for every rule, with those of series below.
 REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
     ("Pattern", "each must be one of the source's fields", {"spec.keyBy": ["nobody"]}),
     ("Pattern", "is what the source reads: an endless loop", {"spec.sink.topic": "shop-events"}),
@@ -45,7 +51,11 @@ REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
     ("EnrichmentPipeline", "each must be one of the source's fields", {"spec.deduplicate.by": ["nobody"]}),
     ("EnrichmentPipeline", "is what the source reads: an endless loop", {"spec.sink.topic": "wallet-events"}),
     ("EnrichmentPipeline", "each enrichment needs a name of its own", {f"{SIDE}.name": "user"}),
-    ("EnrichmentPipeline", "topic, topicPattern and prometheusRemoteWrite", {"spec.source.topicPattern": "wallet.*"}),
+    (
+        "EnrichmentPipeline",
+        "needs exactly one of topic, topicPattern and prometheusRemoteWrite",
+        {"spec.source.topicPattern": "wallet.*"},
+    ),
     ("EnrichmentPipeline", "is not one of the source's fields", {"spec.source.timestamp.field": "nobody"}),
     ("EnrichmentPipeline", "needs exactly one of topic and topicPattern", {f"{SIDE}.stream.topic": DELETED}),
     ("EnrichmentPipeline", "is not one of the source's fields", {f"{SIDE}.stream.timestamp.field": "nobody"}),
@@ -75,6 +85,24 @@ REFUSED: list[tuple[str, str, Mapping[str, object]]] = [
     ("BillingView", "needs exactly one of topic and topicPattern", {"spec.source.topic": DELETED}),
     ("BillingView", "needs exactly one of currency and currencyField", {"spec.amount.currency": DELETED}),
 ]
+LOGINS = {"url": "http://x", "basicAuth": {"name": "a"}, "bearerToken": {"name": "b"}}
+REFUSED_SERIES: list[tuple[str, Mapping[str, object]]] = [
+    ("each view needs a name of its own", {"spec.views.1.name": "operational"}),
+    ("are of series: they need source.prometheusRemoteWrite", {"spec.source": {"topic": "a", "fields": FIELDS}}),
+    (
+        "needs exactly one of topic, topicPattern and prometheusRemoteWrite",
+        {"spec.source": {"fields": FIELDS}, "spec.views": []},
+    ),
+    ("is not for prometheusRemoteWrite", {"spec.source.topicPattern": "samples.*"}),
+    ("are a sample's, and known", {"spec.source.fields": FIELDS}),
+    ("must be json with prometheusRemoteWrite", {"spec.source.format": "csv"}),
+    ("is a sample's own time", {"spec.source.timestamp.field": "at"}),
+    ("is one way to log in: not with basicAuth too", {"spec.sink.prometheusRemoteWrite": LOGINS}),
+    ("needs labels: with all of them no series meet", {"spec.views.1.labels": DELETED}),
+    ("each label stands here once", {"spec.views.1.labels": ["tier", "tier"]}),
+    ("'view' is the view's own name, le and quantile are kept anyway", {"spec.views.1.labels": ["le"]}),
+    ("needs topic or prometheusRemoteWrite", {"spec.sink": {"partitions": 1}}),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,9 +115,9 @@ def definitions() -> Iterator[None]:
     kubectl.run("delete", *plurals)
 
 
-def changed(kind: str, changes: Mapping[str, object]) -> Any:
-    """The kind's example with values set, or taken out, by path."""
-    document = copy.deepcopy(EXAMPLES[kind])
+def changed(base: Any, changes: Mapping[str, object]) -> Any:
+    """The example with values set, or taken out, by path."""
+    document = copy.deepcopy(base)
     for path, value in changes.items():
         *above, last = path.split(".")
         place = document
@@ -104,7 +132,16 @@ def changed(kind: str, changes: Mapping[str, object]) -> Any:
 
 @pytest.mark.parametrize(("kind", "message", "changes"), REFUSED)
 def test_what_contradicts_itself_is_refused_by_both(kind: str, message: str, changes: Mapping[str, object]) -> None:
-    document = changed(kind, changes)
+    refused_by_both(changed(EXAMPLES[kind], changes), message)
+
+
+@pytest.mark.parametrize(("message", "changes"), REFUSED_SERIES)
+def test_what_contradicts_itself_of_series_is_refused_by_both(message: str, changes: Mapping[str, object]) -> None:
+    refused_by_both(changed(SERIES, changes), message)
+
+
+def refused_by_both(document: Any, message: str) -> None:
+    """The model says no, and so does the API server, with this message."""
     with pytest.raises(SpecError):
         parse(document)
     with pytest.raises(kubectl.KubectlError) as refused:
@@ -126,6 +163,7 @@ def test_every_rule_has_its_case(kind: str) -> None:
     document = YAML(typ="safe").load(ROOT / "crds" / f"{KINDS[kind].plural}.yaml")
     told = set(rules(document["spec"]["versions"][0]["schema"]["openAPIV3Schema"]))
     tried = [message for other, message, _ in REFUSED if other == kind]
+    tried += [message for message, _ in REFUSED_SERIES if kind == SERIES["kind"]]
     assert [message for message in told if not any(message.startswith(one) for one in tried)] == []
 
 
@@ -144,7 +182,7 @@ def test_defaults_are_those_of_the_model(kind: str) -> None:
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_field_that_nobody_knows_is_named(kind: str) -> None:
     with pytest.raises(kubectl.KubectlError, match=r"spec\.sinc"):
-        kubectl.apply(changed(kind, {"spec.sinc": {"topic": "x"}}), "--dry-run=server")
+        kubectl.apply(changed(EXAMPLES[kind], {"spec.sinc": {"topic": "x"}}), "--dry-run=server")
 
 
 def test_status_is_a_part_of_its_own() -> None:

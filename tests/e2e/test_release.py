@@ -12,7 +12,7 @@ from .releases import Release
 
 pytestmark = pytest.mark.timeout(600)
 
-EXAMPLES = sorted((REPOSITORY / "examples").rglob("*.yaml"))
+EXAMPLES = sorted((REPOSITORY / "examples" / "pipelines").rglob("*.yaml"))
 DEFINITION = "streamjobs.weir.dev"
 COLUMN = "        - name: Lag\n          type: integer\n          jsonPath: .status.records.lag\n"
 
