@@ -1,8 +1,8 @@
 """From events on time and late ones, each with its sides, to all of them in one view: look-ups, and who is first.
 
-Events that ask nobody and cannot be first pass by all of that. What parts them is walled off (`once`): a condition that
-could differ from time to time is not pushed down, where the planner would part the events before the joins and make two
-of each. What is behind a look-up is read once and never parted: Flink would ask twice.
+Events that ask nobody and cannot be first pass by all of that, unless windows follow. What parts them is walled off
+(`once`): a condition that could differ from time to time is not pushed down, where the planner would part the events
+before the joins and make two of each. What is behind a look-up is read once and never parted: Flink would ask twice.
 """
 
 from collections.abc import Sequence
@@ -31,22 +31,21 @@ class Tail:
 
 
 def timed(name: str, stage: Stage, lookups: Sequence[Lookup]) -> Tail:
-    """The events of the last stage that are on time, in one view with TIME, by which they can be grouped."""
+    """The events of the last stage that are on time, in one view with TIME, by which they can be grouped.
+
+    Those that ask nobody go through the look-ups too, asking nothing: beside them they would tell the windows that come
+    after that a silent stream goes on before those that ask are there, and windows drop what is late.
+    """
     columns = stage.columns.with_(TIME, "TIMESTAMP_LTZ(3)")
     settled, every = f"{name}_settled", f"{name}_every"
     if not lookups:
         return Tail((_walled(every, stage.on_time, columns, "FALSE"),), every, columns, ())
-    needs = " OR ".join(f"({lookup.needs('FALSE')})" for lookup in lookups)
     answered = _answered(name, columns, lookups, settled, None)
     together_ = f"{name}_answered"
-    rows = (
-        f"SELECT {answered.columns.names} FROM ({answered.query})\nUNION ALL SELECT {columns.names}"
-        f"{_nothing(answered.columns, columns)} FROM {identifier(settled)} WHERE NOT {_ASKS}"
-    )
     views = (
-        _walled(settled, stage.on_time, columns, needs),
+        _walled(settled, stage.on_time, columns, "TRUE"),
         *answered.views,
-        view(together_, rows),
+        view(together_, answered.query),
         _walled(every, together_, answered.columns, "FALSE"),
     )
     return Tail(views, every, answered.columns, answered.operators)

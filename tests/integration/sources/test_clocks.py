@@ -71,12 +71,17 @@ def _events(now: int) -> Sequence[Mapping[str, object]]:
 
 
 def test_no_time_of_an_event_ends_a_job(kafka: str, tmp_path: Path) -> None:
-    """Before 1970 or further ahead than brokers take, a record has the time when it is written."""
+    """Before 1970 or further ahead than brokers take, a record has the time when it is written.
+
+    A side that is of 1970 is a dead letter: no join takes it.
+    """
     programs = [compile_resource(parse(each)).program for each in (PATTERN, PIPELINE)]
     topics.ensure_topics(kafka, [topic for program in programs for topic in program.topics])
     begun = int(time.time() * 1_000)
     now = begun - 60_000
     events = _events(now)
+    said = {"id": "true", "type": "said", "at": now}, {"id": "early", "type": "said", "at": 0}
+    write(kafka, "clocks-side", [json.dumps(event).encode() for event in said])
     write(kafka, "clocks", [json.dumps(event).encode() for event in events])
 
     Job(
@@ -95,6 +100,10 @@ def test_no_time_of_an_event_ends_a_job(kafka: str, tmp_path: Path) -> None:
             assert timestamp == at
         else:
             assert begun <= timestamp <= ended
+    (letter,) = streams.read_all(kafka, "clocks-pipeline.dead-letters")
+    told = json.loads(letter.value or b"")
+    assert (told["topic"], told["offset"], json.loads(told["text"])) == ("clocks-side", 1, said[1])
+    assert "1970" in told["reason"]
     late = streams.read_all(kafka, "clocks-pattern.late")
     assert [json.loads(record.value or b"")["record"]["id"] for record in late] == ["late"]
     assert all(begun <= record.timestamp <= ended for record in late)

@@ -70,6 +70,14 @@ def test_a_side_in_another_kafka_leaves_its_letters_in_that_of_the_source() -> N
     assert {topic.name: topic.bootstrap_servers for topic in compiled.topics}["logins"] == "other:9092"
 
 
+def test_a_table_expects_no_disorder() -> None:
+    """Its newest record would wait for the next one."""
+    table = {"name": "pod", "table": {"topic": "pods", "fields": {"who": "STRING", "team": "STRING"}},
+             "on": {"who": "who"}, "select": ["team"]}  # fmt: skip
+    (records,) = (each for each in program(enrichments=[table]).tables if "`money_of_pod_records` (" in each)
+    assert "weir_time - INTERVAL '0 00:00:00.000'" in records
+
+
 def test_each_operator_has_a_name() -> None:
     compiled = program(
         deduplicate={"by": ["id"], "within": "1m"}, flags={"firstOccurrence": {"per": ["who"]}}
