@@ -55,7 +55,8 @@ def _typed(line: str, environment: dict[str, str]) -> str:
 def test_quick_start(typed: list[str], kafka: str) -> None:
     header, row = typed[-1].splitlines()[0].split(), typed[-1].splitlines()[1].split()
     shown = dict(zip(header, row, strict=False))
-    assert {"NAME": PATTERN, "READY": "True"}.items() <= shown.items()
+    # kubectl names the kind too, since several kinds are pipelines.
+    assert {"NAME": f"pattern.weir.dev/{PATTERN}", "READY": "True"}.items() <= shown.items()
     kubectl.run("wait", "--namespace", NAMESPACE, f"pattern/{PATTERN}", "--for=jsonpath={.status.phase}=Running")
 
     # Two outer events, so that event time passes the pair.

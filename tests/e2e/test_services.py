@@ -32,7 +32,7 @@ spec:
   amount: {value: amount, currency: EUR, scale: 2}
   period: {every: month, keepFor: 1d}
   views: [{name: customers, by: [customer]}]
-  runtime: {checkpointInterval: 1s}
+  runtime: {checkpointInterval: 1s, resources: {cpu: 250m}}
 """
 RULE = """\
 apiVersion: weir.dev/v1alpha1
@@ -42,7 +42,7 @@ spec:
   source: {topic: signups}
   match: {types: [TYPE]}
   destination: {DESTINATION}
-  runtime: {checkpointInterval: 1s}
+  runtime: {checkpointInterval: 1s, resources: {cpu: 250m}}
 """
 
 

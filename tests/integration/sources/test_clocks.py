@@ -23,7 +23,7 @@ FIELDS = {"id": "STRING", "type": "STRING", "at": "BIGINT"}
 
 
 def _source(topic: str) -> dict[str, Any]:
-    timestamp = {"field": "at", "unit": "ms", "outOfOrderness": "1h"}
+    timestamp = {"field": "at", "unit": "ms", "outOfOrderness": "1h", "maxAhead": "1d"}
     return {"topic": topic, "fields": FIELDS, "timestamp": timestamp}
 
 

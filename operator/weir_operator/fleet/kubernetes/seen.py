@@ -21,6 +21,7 @@ _HOPELESS: Final[Mapping[str, str]] = {
 """Reasons of a waiting container that somebody has to do something about."""
 _CRASHES: Final = 3
 """So many ends in a row say that the next start will end as well."""
+_ROOM: Final = "(runtime.resources is what a pod asks for; runtime.rollover: cold needs no room for two revisions)"
 _PATIENCE: Final = timedelta(seconds=60)
 """A pod that no node has room for by then is worth a word; a cluster that grows may still take it later."""
 _TAIL: Final = 2_000
@@ -163,7 +164,7 @@ def _troubles(pod: Pod, now: datetime) -> Iterator[str]:
     for condition in pod.status.conditions:
         unplaced = condition.type == "PodScheduled" and condition.status == "False"
         if unplaced and created is not None and now - created > _PATIENCE:
-            yield f"{pod.metadata.name}: no node takes it ({condition.reason}): {_line(condition.message)}"
+            yield f"{pod.metadata.name}: no node takes it ({condition.reason}): {_line(condition.message)} {_ROOM}"
 
 
 def last_words(pods: Sequence[Pod]) -> str:

@@ -59,7 +59,8 @@ def unplaced(age: float) -> Pod:
         pytest.param(unplaced(10), "", id="no node yet"),
         pytest.param(
             unplaced(61),
-            "orders-tm-0: no node takes it (Unschedulable): 0/1 nodes are available: 1 Insufficient memory.",
+            "orders-tm-0: no node takes it (Unschedulable): 0/1 nodes are available: 1 Insufficient memory."
+            " (runtime.resources is what a pod asks for; runtime.rollover: cold needs no room for two revisions)",
             id="no node",
         ),
         pytest.param(pod(phase="Failed", reason="Evicted", message="disk"), "", id="replaced by another one"),
