@@ -26,9 +26,10 @@ from . import gateways, settings, variables
 from .boards import Board
 from .clusters import ApplicationCluster, Cluster, EmbeddedCluster
 from .distributions import classpath, module_openings
+from .losses import LostError
 from .planners import Planner
 from .records import StartRecords, UnreadableRecordError
-from .supervisors import LostError, Supervisor
+from .supervisors import Supervisor
 
 LOGGER: Final = logging.getLogger("weir.launcher")
 _JOBMANAGER_PORT: Final = "PYFLINK_GATEWAY_PORT"

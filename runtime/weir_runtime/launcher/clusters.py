@@ -14,7 +14,12 @@ _WARM_UP_SECONDS: Final = 30
 
 
 class Cluster(Protocol):
-    """A Flink cluster a planner's job can be given to."""
+    """A Flink cluster a planner's job can be given to.
+
+    `heals`: whether somebody brings up another TaskManager in place of one that has ended.
+    """
+
+    heals: bool
 
     def rest_url(self) -> str:
         """Where Flink's REST API answers."""
@@ -38,6 +43,8 @@ class Cluster(Protocol):
 
 class EmbeddedCluster:
     """A MiniCluster with one TaskManager, started before any job is there: a start then waits for nothing."""
+
+    heals = False
 
     def __init__(self, gateway: Gateway, settings: dict[str, str], slots: int) -> None:
         self._gateway = gateway
@@ -79,6 +86,8 @@ class EmbeddedCluster:
 
 class ApplicationCluster:
     """The JobManager whose main() we are; its TaskManagers come and go without us."""
+
+    heals = True
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway

@@ -21,10 +21,11 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Slots(_Answer):
-    """The cluster's task slots."""
+class Overview(_Answer):
+    """What the cluster has to run jobs on."""
 
-    free: int = Field(alias="slots-available")
+    free_slots: int = Field(alias="slots-available")
+    task_managers: int = Field(alias="taskmanagers")
 
 
 class Job(_Answer):
@@ -78,9 +79,9 @@ class FlinkRest:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
-    def free_slots(self) -> int:
-        """How many slots are registered and unused; raises FlinkRestError."""
-        return Slots.model_validate(self._get("/overview")).free
+    def overview(self) -> Overview:
+        """Registered TaskManagers and unused slots; raises FlinkRestError."""
+        return Overview.model_validate(self._get("/overview"))
 
     def job(self, job_id: str) -> Job | None:
         """The job, or None when Flink does not know it; raises FlinkRestError."""

@@ -15,6 +15,7 @@ from .clusters import Cluster
 from .compilations import Compilation, RefusedError, compile_program
 from .flink_rest import ENDED_STATES, FAILED_STATE, FlinkRest, FlinkRestError, Job
 from .gateways import Gateway, JavaError
+from .losses import Alone, LostError
 from .messages import Cause
 from .planners import Planner, Start, StatementError
 from .plans import PlanError
@@ -29,10 +30,6 @@ _FAST_SECONDS: Final = 0.05
 _SLOW_SECONDS: Final = 1.0
 _UNKNOWN_JOB_POLLS: Final = 30
 _SHUTDOWN_SECONDS: Final = 15.0
-
-
-class LostError(Exception):
-    """The JVM or the process that started us is gone: nothing can be done here any more."""
 
 
 @dataclass
@@ -102,7 +99,7 @@ class Supervisor:
         recovers = record.request.job_id if record is not None and record.outcome is None else None
         while not self.board.shutting_down:
             try:
-                if self._rest.free_slots() >= needed:
+                if self._rest.overview().free_slots >= needed:
                     return
                 if recovers is not None and self._rest.job(recovers) is not None:
                     return
@@ -203,12 +200,15 @@ class Supervisor:
     def _watch(self, record: StartRecord, restore_from: str | None) -> None:
         """Follows the job until it has ended, for better or worse, or this launcher is asked to end."""
         unknown = 0
+        alone = Alone(self._rest, self._cluster.heals)
         while not self.board.shutting_down:
             try:
                 job = self._rest.job(record.request.job_id)
                 unknown = unknown + 1 if job is None else 0
                 if job is not None and self._observe(record, job, restore_from):
                     return
+                if job is not None:
+                    alone.check(job, record.request.job_id)
             except (FlinkRestError, OSError) as error:
                 LOGGER.warning("job %s: %s", record.request.job_id, error)
             if unknown > _UNKNOWN_JOB_POLLS:
