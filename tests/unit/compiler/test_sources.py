@@ -120,3 +120,37 @@ def test_not_null_makes_a_field_required() -> None:
         "NOT weir_missing_0"
         in sources.source_program("d", "shop", source(fields=_FIELDS | {"id": "STRING NOT NULL"})).tables[1]
     )
+
+
+def test_a_condition_stays_one_beside_others() -> None:
+    part = sources.Part(keeps_late="id <> 'b'")
+    parts = sources.source_program("default", "shop", source(where="id = 'a' OR id = 'b'"), part=part)
+    (late,) = (insert.sql for insert in parts.inserts if insert.name == "late")
+    assert late.endswith("WHERE (`id` = 'a' OR `id` = 'b') AND (id <> 'b')")
+
+
+@pytest.mark.parametrize(
+    ("changes", "guarded"),
+    [
+        pytest.param({}, True, id="by default"),
+        pytest.param({"timestamp": {"field": "at", "unit": "s", "maxAhead": "2d"}}, True, id="2 days"),
+        pytest.param({"timestamp": {}}, False, id="the record's own time"),
+    ],
+)
+def test_a_clock_that_is_ahead_moves_no_event_time(changes: dict[str, Any], guarded: bool) -> None:
+    ahead = "2 00:00:00.000" if "2d" in str(changes) else "0 01:00:00.000"
+    possible = f"weir_time <= weir_at + INTERVAL '{ahead}'"
+    assert (f"WATERMARK FOR weir_time AS CASE WHEN {possible}" in records_table(**changes)) == guarded
+    events, late = (
+        sources.source_program("default", "shop", source(**changes)).tables[2],
+        sources.source_program("default", "shop", source(**changes)).inserts[1].sql,
+    )
+    assert (possible in events, f"OR NOT {possible}" in late) == (guarded, guarded)
+
+
+def test_where_late_events_are_used_those_ahead_are_dead_letters() -> None:
+    parts = sources.source_program(
+        "default", "shop", source(where="id = 'a' OR id = 'b'"), part=sources.Part(uses_late=True)
+    )
+    assert "its time is more than 1h ahead of its record''s" in parts.letters
+    assert "WHERE (`id` = 'a' OR `id` = 'b') AND NOT weir_time <= weir_at" in parts.letters
