@@ -55,7 +55,7 @@ class Timestamp(Model):
     idle_after: PositiveDuration | None = Field(
         default=None,
         description="A partition silent for so long no longer holds event time back; default: each is waited for,"
-        " but 10s in an EnrichmentPipeline or a BillingView",
+        " but 10s in an EnrichmentPipeline or a BillingView; of Prometheus' samples 5m, or with one partition 30d",
     )
 
 

@@ -42,14 +42,16 @@ class EnrichmentSource(Source):
 
     def over_kafka(self, name: str) -> Self:
         """The Kafka stream that the pipeline of this name reads."""
-        if self.prometheus_remote_write is None:
+        receiver = self.prometheus_remote_write
+        if receiver is None:
             return self
+        idle_after = self.timestamp.idle_after or receiver.idle_after
         return self.model_copy(
             update={
                 "prometheus_remote_write": None,
                 "topic": self.topic or samples_topic(name),
                 "fields": SAMPLE_FIELDS,
-                "timestamp": self.timestamp.model_copy(update={"field": "at", "unit": "ms"}),
+                "timestamp": self.timestamp.model_copy(update={"field": "at", "unit": "ms", "idle_after": idle_after}),
             }
         )
 

@@ -99,6 +99,16 @@ class RemoteWriteSource(Login):
     replicas: int = Field(default=1, ge=0, le=100, description="How many receivers run")
     resources: Resources = Resources(cpu="1", memory="512Mi")
 
+    @property
+    def idle_after(self) -> str:
+        """How long a partition may be silent before it is no longer waited for, where timestamp.idleAfter is not given.
+
+        One partition alone is waited for whatever happens: a stream that wakes is heard of by two ways into the join of
+        a side, and windows behind it drop the samples when the way without them is the faster. Of several, some may
+        have no series; 5 minutes is how long Prometheus takes one for alive that says nothing.
+        """
+        return "30d" if self.partitions == 1 else "5m"
+
     def problems(self, path: str) -> Iterator[FieldError]:
         """What is wrong with it, which stands at `path`."""
         yield from self.login_problems(path)

@@ -111,7 +111,14 @@ class Weir:
         """Until the resource is in this phase."""
         self.wait(lambda: self.phase(name) == phase, deadline, f"{name} to be {phase}", every=0.5)
 
-    def wait(self, condition: Callable[[], object], deadline: float, what: str, every: float = 0.1) -> None:
+    def wait(
+        self,
+        condition: Callable[[], object],
+        deadline: float,
+        what: str,
+        every: float = 0.1,
+        showing: Callable[[], object] | None = None,
+    ) -> None:
         """Until the condition holds; an end of `weir up` is its own error."""
 
         def asked() -> object:
@@ -119,7 +126,7 @@ class Weir:
             return condition()
 
         try:
-            wait_until(asked, deadline, what, every)
+            wait_until(asked, deadline, what, every, showing)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.said()[-3000:]}") from None
 

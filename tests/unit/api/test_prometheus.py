@@ -67,6 +67,20 @@ def test_topics_may_be_named() -> None:
     assert job.source.timestamp.out_of_orderness == "30s"
 
 
+@pytest.mark.parametrize(
+    ("options", "given", "expected"),
+    [({}, {}, "30d"), ({"partitions": 4}, {}, "5m"), ({}, {"timestamp": {"idleAfter": "1m"}}, "1m")],
+)
+def test_one_partition_of_samples_is_waited_for(
+    options: dict[str, object], given: dict[str, object], expected: str
+) -> None:
+    def edit(spec: dict[str, Any]) -> None:
+        receiver(**options)(spec)
+        spec["source"] |= given
+
+    assert pipeline(edit).over_kafka("metrics").source.timestamp.idle_after == expected
+
+
 @pytest.mark.parametrize(("text", "expected"), [("512Ki", 524_288), ("16Mi", 16_777_216)])
 def test_sizes(text: str, expected: int) -> None:
     assert size(text) == expected
