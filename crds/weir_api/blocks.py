@@ -50,7 +50,7 @@ class Timestamp(Model):
     max_ahead: Duration = Field(
         default="1h",
         description="How far an event's time may be ahead of its record's own; one that is further ahead counts as"
-        " late and does not move event time. Of JSON only, and not in a BillingView",
+        " late and does not move event time",
     )
     idle_after: PositiveDuration | None = Field(
         default=None,

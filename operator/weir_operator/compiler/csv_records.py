@@ -10,8 +10,9 @@ from .row_values import PLACE, RowValues
 
 _UTF8 = "ENCODE(weir_line, 'UTF-8') = CAST(weir_line AS BYTES)"
 _LINE = r"REGEXP_REPLACE(weir_line, '\r?\n\z', '')"
-_CELL = r'("(?:[^"]|"")*+"|[^",]*+)'
-_WELL_QUOTED = r'^(?:"(?:[^"]|"")*+"|[^",]*+)(?:,(?:"(?:[^"]|"")*+"|[^",]*+))*+\z'
+_CELL = r'"(?:[^"]|"")*+"|[^",]*+'
+_ANY_CELL = f"(?:{_CELL})"
+_WELL_QUOTED = rf"^{_ANY_CELL}(?:,{_ANY_CELL})*+\z"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,27 @@ class CsvRecords:
         """Bytes as they are."""
         return {"format": "raw"}
 
-    def field_text(self, field: Field) -> str:
-        """A cell; an empty one is NULL, or for a STRING the empty text."""
+    def time_text(self, field: Field) -> str:
+        """The cell in a line that is whole, NULL in any other; one with a quote, comma or line end in it is no time.
+
+        One expression that goes over the line at once: the planner takes a copy wherever event time is named.
+        """
+        index = self.fields.index(field)
+        before, behind = f"(?:{_ANY_CELL},){{{index}}}", f"(?:,{_ANY_CELL}){{{len(self.fields) - index - 1}}}"
+        line = f'^{before}("?)([^",\\r\\n]*+)\\1{behind}(?:\\r?\\n)?\\z'
+        return f"REGEXP_EXTRACT(weir_line, {text(line)}, 2)"
+
+    def texts(self, table: str, condition: str) -> str:
+        """Lines that are UTF-8 with a cell for every field."""
+        return self._cells(table, f"{condition} AND {self._shaped()}")
+
+    def _cells(self, table: str, condition: str) -> str:
+        cells = [f"{once(self._cell(field))} AS {identifier(field.name)}" for field in self.fields]
+        columns = ",\n    ".join([*cells, "weir_line", "weir_time", PLACE])
+        return f"(\n    SELECT {columns}\n    FROM {table}\n    WHERE {condition}\n  )"
+
+    def _cell(self, field: Field) -> str:
+        """The text of a cell; an empty one is NULL, or for a STRING the empty text."""
         index = self.fields.index(field)
         raw = f"{_taken_apart()}[{index + 1}]"
         inner = f"REPLACE(SUBSTRING({raw} FROM 2 FOR CHAR_LENGTH({raw}) - 2), '\"\"', '\"')"
@@ -38,21 +58,8 @@ class CsvRecords:
         cell = f"CASE WHEN {_has_quotes()} THEN {quoted} ELSE SPLIT_INDEX({_line()}, ',', {index}) END"
         return f"({cell})" if field.shape.name in {"STRING", "VARCHAR", "CHAR"} else f"NULLIF({cell}, '')"
 
-    def texts(self, table: str, condition: str) -> str:
-        """Lines that are UTF-8 with a cell for every field."""
-        return self._cells(table, f"{condition} AND {self._shaped()}")
-
-    def _cells(self, table: str, condition: str) -> str:
-        cells = [f"{once(self.field_text(field))} AS {identifier(field.name)}" for field in self.fields]
-        columns = ",\n    ".join([*cells, "weir_line", "weir_time", PLACE])
-        return f"(\n    SELECT {columns}\n    FROM {table}\n    WHERE {condition}\n  )"
-
     def _shaped(self) -> str:
         return f"COALESCE({_UTF8} AND {self._well_quoted()} AND {self._complete()}, FALSE)"
-
-    def timed(self) -> str:
-        """As `shaped`, but for the bytes: ENCODE does not compile in a watermark, and no time hides in wrong ones."""
-        return f"COALESCE({self._well_quoted()} AND {self._complete()}, FALSE)"
 
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """The same rows that the events come from, those that are not readable."""
@@ -92,4 +99,4 @@ def _line() -> str:
 
 def _taken_apart() -> str:
     """The cells of a line with quotes, each as it stands there (REGEXP_REPLACE knows no groups in its replacement)."""
-    return f"REGEXP_EXTRACT_ALL({_line()}, {text('(?:^|,)' + _CELL)}, 1)"
+    return f"REGEXP_EXTRACT_ALL({_line()}, {text(f'(?:^|,)({_CELL})')}, 1)"

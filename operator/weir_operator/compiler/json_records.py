@@ -42,13 +42,9 @@ class JsonRecords:
         """All-or-nothing parsing of each record."""
         return {"format": "json", "json.ignore-parse-errors": "true", "json.decode.json-parser.enabled": "false"}
 
-    def field_text(self, field: Field) -> str:
+    def time_text(self, field: Field) -> str:
         """The column."""
         return identifier(field.name)
-
-    def timed(self) -> str:
-        """Every row has texts."""
-        return "TRUE"
 
     def texts(self, table: str, condition: str) -> str:
         """Every row has texts."""

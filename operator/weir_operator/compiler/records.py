@@ -33,12 +33,8 @@ class RecordFormat(Protocol):
         """The format's options for that table."""
         ...
 
-    def field_text(self, field: Field) -> str:
-        """SQL over that table for the text of a field."""
-        ...
-
-    def timed(self) -> str:
-        """SQL over that table: TRUE where the timestamp field's text may be asked for event time."""
+    def time_text(self, field: Field) -> str:
+        """SQL over that table for the text of the timestamp field; NULL where no event time may be taken from it."""
         ...
 
     def texts(self, table: str, condition: str) -> str:

@@ -236,15 +236,11 @@ class _Time:
         return self.own if self.row_time is None else self.row_time.of(self.own)
 
     def possible(self) -> str:
-        """SQL: TRUE where the event's clock can be right; just TRUE where its time is its record's own.
-
-        So too where something else stands in weir_time, and for CSV: the planner takes minutes for so long an
-        expression as an event's own time then is, more than once.
-        """
-        own = self.source.timestamp.field is None
-        if own or self.row_time is not None or self.source.format == "csv":
+        """SQL: TRUE where the event's clock can be right; just TRUE where its time is its record's own."""
+        if self.source.timestamp.field is None:
             return "TRUE"
-        return f"weir_time <= weir_at + {interval(milliseconds(self.source.timestamp.max_ahead))}"
+        time = "weir_time" if self.row_time is None else self.own
+        return f"{time} <= weir_at + {interval(milliseconds(self.source.timestamp.max_ahead))}"
 
     def watermark(self) -> str:
         """SQL for how far event time is with a record; NULL where it tells nothing."""
@@ -280,9 +276,8 @@ def _records_table(name: str, group: str, record: RecordFormat, time: _Time) -> 
 def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...], row_time: RowTime | None) -> str:
     if source.timestamp.field is None:
         return "weir_at"
-    read = time_reading(source, fields, {field.name: record.field_text(field) for field in fields})
-    value = read.value if row_time is None or read.anywhere is None else read.anywhere
-    return value if record.timed() == "TRUE" else f"CASE WHEN {record.timed()} THEN {value} END"
+    read = time_reading(source, fields, {field.name: record.time_text(field) for field in fields})
+    return read.value if row_time is None or read.anywhere is None else read.anywhere
 
 
 def _rows(name: str, source: Source, record: RecordFormat, fields: tuple[Field, ...], condition: str = "TRUE") -> str:

@@ -38,17 +38,17 @@ class TableRecords:
             "value.fields-include": "EXCEPT_KEY",
         }
 
-    def field_text(self, field: Field) -> str:
+    def time_text(self, field: Field) -> str:
+        """As any other; but what is given out is a record's own time."""
+        return self._text(field)
+
+    def _text(self, field: Field) -> str:
         """The text of a field, from where it stands; a record without a value has no fields but its key's."""
         if field.name == DELETED:
             return f"CASE WHEN {_LINE} IS NULL THEN 'true' ELSE 'false' END"
         if field.name not in self.keys:
             return json_field(_LINE, field.name)
         return _KEY if self.source.key == "text" else json_field(_KEY, field.name)
-
-    def timed(self) -> str:
-        """Every record has a time of its own."""
-        return "TRUE"
 
     def texts(self, table: str, condition: str) -> str:
         """Records with a key and either no value or a JSON object."""
@@ -72,7 +72,7 @@ class TableRecords:
         )
 
     def _cells(self, table: str, condition: str) -> str:
-        cells = [f"{once(self.field_text(field))} AS {identifier(field.name)}" for field in self.fields]
+        cells = [f"{once(self._text(field))} AS {identifier(field.name)}" for field in self.fields]
         columns = ",\n    ".join([*cells, _KEY, _LINE, "weir_time", PLACE])
         return f"(\n    SELECT {columns}\n    FROM {table}\n    WHERE {condition}\n  )"
 

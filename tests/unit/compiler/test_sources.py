@@ -1,5 +1,6 @@
 """A source block as tables, views and inserts."""
 
+import re
 from typing import Any
 
 import pytest
@@ -134,6 +135,7 @@ def test_a_condition_stays_one_beside_others() -> None:
     [
         pytest.param({}, True, id="by default"),
         pytest.param({"timestamp": {"field": "at", "unit": "s", "maxAhead": "2d"}}, True, id="2 days"),
+        pytest.param({"format": "csv"}, True, id="CSV"),
         pytest.param({"timestamp": {}}, False, id="the record's own time"),
     ],
 )
@@ -146,6 +148,16 @@ def test_a_clock_that_is_ahead_moves_no_event_time(changes: dict[str, Any], guar
         sources.source_program("default", "shop", source(**changes)).inserts[1].sql,
     )
     assert (possible in events, f"OR NOT {possible}" in late) == (guarded, guarded)
+
+
+def test_the_clock_is_judged_by_the_event_where_weir_time_is_something_else() -> None:
+    row_time = sources.RowTime(of=lambda time: f"END_OF({time})", delay=0, keep=0)
+    parts = sources.source_program("default", "shop", source(), part=sources.Part(row_time=row_time))
+    ahead = "<= weir_at + INTERVAL '0 01:00:00.000' DAY(2) TO SECOND(3)"
+    assert re.search(
+        rf"WATERMARK FOR weir_time AS CASE WHEN TO_TIMESTAMP_LTZ\(.+ {re.escape(ahead)} THEN", parts.tables[0]
+    )
+    assert f"weir_time {ahead}" not in parts.tables[2]
 
 
 def test_where_late_events_are_used_those_ahead_are_dead_letters() -> None:
