@@ -5,9 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from weir_api.files import write_atomically
 from weir_api.launchers import Endpoint
-
-from .files import write_atomically
 
 
 def announce(work: Path, url: str, revision: str) -> None:

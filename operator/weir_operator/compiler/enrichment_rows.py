@@ -11,10 +11,11 @@ from weir_api.streamjobs import Check, Operator
 
 from .expressions import Scope, identifier
 from .matchings import EVENT, OFFSET, PARTITION, TIME, event_row, event_type, view
+from .times import EPOCH
 
 FIRST = "weir_first"
 NOW = "weir_now"
-EARLY = "(weir_time <= TO_TIMESTAMP_LTZ(0, 3))"
+EARLY = f"({TIME} <= {EPOCH})"
 """SQL: whether an event is of a time that a range OVER drops."""
 
 __all__ = ["EARLY", "EVENT", "FIRST", "NOW", "OFFSET", "PARTITION", "TIME", "Columns", "Stage", "event_row", "view"]

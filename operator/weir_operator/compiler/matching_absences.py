@@ -11,6 +11,7 @@ from weir_api.streamjobs import Operator
 
 from .expressions import identifier, interval
 from .matchings import EVENT, POSITION, POSITION_TYPE, TIME, Course, view
+from .times import EPOCH
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def in_order(columns: str, ordered: str, steps: str, flag: str) -> str:
     """
     return (
         f"SELECT {columns} FROM {ordered} WHERE {flag}\nUNION ALL"
-        f" SELECT {columns} FROM {steps} WHERE {TIME} <= TO_TIMESTAMP_LTZ(0, 3) AND {flag}"
+        f" SELECT {columns} FROM {steps} WHERE {TIME} <= {EPOCH} AND {flag}"
     )
 
 

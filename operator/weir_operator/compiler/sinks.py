@@ -8,6 +8,7 @@ from weir_api.streamjobs import Topic
 from .expressions import identifier, interval, text
 from .kafka_options import secret, sink_options
 from .statements import create_table
+from .times import EPOCH
 
 _KEY = "weir_key_"
 _ID_HEADER = "weir-id"
@@ -83,7 +84,7 @@ def record_time(instant: str) -> str:
     one fails, starts again and meets the same event again: nothing behind it would ever be processed.
     """
     limit = f"CURRENT_TIMESTAMP + {interval(_AHEAD)}"
-    return f"CASE WHEN {instant} BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND {limit} THEN {instant} ELSE CURRENT_TIMESTAMP END"
+    return f"CASE WHEN {instant} BETWEEN {EPOCH} AND {limit} THEN {instant} ELSE CURRENT_TIMESTAMP END"
 
 
 def id_header(identity: str) -> str:

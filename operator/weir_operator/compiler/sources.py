@@ -22,10 +22,10 @@ from .readings import reading
 from .records import Field, RecordFormat, time_reading
 from .row_values import PLACE, RowValues
 from .shapes import shape
+from .times import EPOCH
 
 LATE = "weir_time <= CURRENT_WATERMARK(weir_time)"
 ON_TIME = "(CURRENT_WATERMARK(weir_time) IS NULL OR weir_time > CURRENT_WATERMARK(weir_time))"
-_EPOCH = "TO_TIMESTAMP_LTZ(0, 3)"
 
 
 @dataclass(frozen=True)
@@ -105,20 +105,18 @@ class Part:
         if self.row_time is not None:
             on_time, late = self.row_time.conditions
         elif self.uses_late:
-            on_time, late = f"({ON_TIME} AND weir_time > {_EPOCH})", f"({LATE} OR weir_time <= {_EPOCH})"
+            on_time, late = f"({ON_TIME} AND weir_time > {EPOCH})", f"({LATE} OR weir_time <= {EPOCH})"
         if possible == "TRUE":
             return on_time, late
-        return (
-            f"({on_time} AND {possible})",
-            f"({late} {f'AND {possible}' if self.uses_late else f'OR NOT {possible}'})",
-        )
+        further = f"AND {possible}" if self.uses_late else f"OR NOT {possible}"
+        return f"({on_time} AND {possible})", f"({late} {further})"
 
     def misdated(self, source: Source, possible: str) -> tuple[str, str] | None:
         """Of a program that uses late events, those whose time it cannot use: SQL, and why."""
         if not self.uses_late:
             return None
         if self.of:
-            return f"weir_time <= {_EPOCH}", "its time is not after 1970-01-01T00:00:00Z"
+            return f"weir_time <= {EPOCH}", "its time is not after 1970-01-01T00:00:00Z"
         if possible == "TRUE":
             return None
         return f"NOT {possible}", f"its time is more than {source.timestamp.max_ahead} ahead of its record's"
@@ -150,10 +148,10 @@ def source_program(
     prefix, group = part.prefix(name), part.group(namespace, name)
     rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
     time = _Time(part.timed(source), _time(source, record, fields, part.row_time), part.row_time)
+    possible = time.possible()
     # What is late or not is asked first: so each record is read in one of the two places only.
     on_time, late = (
-        f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}"
-        for each in part.conditions(time.possible())
+        f"FROM (\n{_rows(prefix, source, record, fields, each)}\n) WHERE {where}" for each in part.conditions(possible)
     )
     tables = [
         _records_table(prefix, group, record, time),
@@ -162,7 +160,7 @@ def source_program(
         *record.suspects(prefix, f"{group}-dead-letters"),
     ]
     letters = dead_letters.dead_letter_query(prefix)
-    if misdated := part.misdated(source, time.possible()):
+    if misdated := part.misdated(source, possible):
         condition, why = misdated
         letters += f"\nUNION ALL {dead_letters.event_query(prefix, source.fields, f'{where} AND {condition}', why)}"
     inserts = [] if part.uses_late else [dead_letters.dead_letter_insert(name, [letters])]
@@ -247,7 +245,8 @@ class _Time:
         behind = milliseconds(self.source.timestamp.out_of_orderness)
         behind += 0 if self.row_time is None else self.row_time.delay
         reached = f"{'weir_time' if self.row_time is None else self.own} - {interval(behind)}"
-        return reached if self.possible() == "TRUE" else f"CASE WHEN {self.possible()} THEN {reached} END"
+        possible = self.possible()
+        return reached if possible == "TRUE" else f"CASE WHEN {possible} THEN {reached} END"
 
 
 def _records_table(name: str, group: str, record: RecordFormat, time: _Time) -> str:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+EPOCH: Final = "TO_TIMESTAMP_LTZ(0, 3)"
+"""SQL for the first millisecond of 1970: a range OVER drops what is not after it, Kafka what is before."""
+
 _LOCAL: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?\z"
 _OFFSET: Final = r"[+-][0-9]{2}:?[0-9]{2}\z"
 

@@ -5,7 +5,6 @@ always replaced as a whole.
 """
 
 import json
-import os
 import threading
 import uuid
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic.alias_generators import to_camel
 
+from weir_api import files
 from weir_api.base import API_VERSION, Model
 from weir_api.statuses import Status
 
@@ -211,7 +211,7 @@ class Store:
         with self._lock:
             try:
                 self.path(key).unlink(missing_ok=True)
-                _sync_directory(self.directory)
+                files.sync_directory(self.directory)
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -249,38 +249,11 @@ class Store:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace the file as a whole and only when all of it is on disk.
-
-    Raises WriteError; the file then holds what it held before.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
+    """As weir_api.files has it, but raises WriteError; the file then holds what it held before."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_directory(path.parent)
+        files.write_atomically(path, text)
     except OSError as error:
-        _discard(temporary)
         raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _discard(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:  # the directory itself is not writable: the file was never made
-        return
-
-
-def _sync_directory(directory: Path) -> None:
-    # Without this a rename may be lost with the power although the file's content was synced.
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read(path: Path) -> StoredObject | None:

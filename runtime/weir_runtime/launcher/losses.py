@@ -15,7 +15,7 @@ class LostError(Exception):
 
 @dataclass
 class Alone:
-    """Tells when there has been no TaskManager for a while in a cluster that gets no other.
+    """Tells when there is no TaskManager for a job that does not run, in a cluster that gets no other.
 
     A task that fails while it is closed takes its TaskManager along. The job then waits for slots for ever; this
     process started again goes on from the last checkpoint.
@@ -24,13 +24,17 @@ class Alone:
     rest: FlinkRest
     heals: bool
     since: float | None = None
+    """When the job ceased to run, or was last looked at."""
 
     def check(self, job: Job, job_id: str) -> None:
         """Raises LostError, with what the job failed for, and FlinkRestError."""
-        if self.heals or job.all_running or self.rest.overview().task_managers > 0:
+        if self.heals or job.all_running:
             self.since = None
             return
         now = time.monotonic()
         self.since = now if self.since is None else self.since
-        if now - self.since > _ALONE_SECONDS:
+        if now - self.since <= _ALONE_SECONDS:
+            return
+        self.since = now
+        if self.rest.overview().task_managers == 0:
             raise LostError(f"Flink's TaskManager has ended with a task: {self.rest.root_cause(job_id)}")

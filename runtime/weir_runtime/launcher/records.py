@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from weir_api.base import Model
+from weir_api.files import write_atomically
 from weir_api.launchers import StartRequest
-from weir_runtime.files import write_atomically
 
 
 class StartRecord(Model):

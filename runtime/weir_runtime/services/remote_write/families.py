@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from weir_runtime.files import write_atomically
+from weir_api.files import write_atomically
 
 from .series import Meaning
 from .v1_pb2 import MetricMetadata
