@@ -42,9 +42,9 @@ class JsonRecords:
         """All-or-nothing parsing of each record."""
         return {"format": "json", "json.ignore-parse-errors": "true", "json.decode.json-parser.enabled": "false"}
 
-    def time_text(self, field: Field) -> str:
-        """The column."""
-        return identifier(field.name)
+    def time(self) -> Instant:
+        """From the column."""
+        return time_reading(self.source, self.fields, {field.name: identifier(field.name) for field in self.fields})
 
     def texts(self, table: str, condition: str) -> str:
         """Every row has texts."""

@@ -1,5 +1,6 @@
 """What the formats have in common: how a record's value becomes fields, and how it is known that it does not."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from weir_api.blocks import Source
 from .expressions import text
 from .readings import Reading, reading
 from .shapes import Shape
-from .times import Instant, epoch, instant
+from .times import Instant, either, epoch, instant, plain_instant
 
 _BIGINT = Shape("BIGINT")
 
@@ -33,8 +34,8 @@ class RecordFormat(Protocol):
         """The format's options for that table."""
         ...
 
-    def time_text(self, field: Field) -> str:
-        """SQL over that table for the text of the timestamp field; NULL where no event time may be taken from it."""
+    def time(self) -> Instant:
+        """SQL over that table for event time from the timestamp field, which the source must have."""
         ...
 
     def texts(self, table: str, condition: str) -> str:
@@ -72,6 +73,22 @@ def time_reading(source: Source, fields: tuple[Field, ...], texts: dict[str, str
             return epoch(f"CASE WHEN {condition} THEN {value} ELSE {number.value} END", unit)
 
 
+def plain_time(source: Source, text_like: Callable[[str], str], other: Instant) -> Instant:
+    """The same as `other`, from the text as it usually is.
+
+    `text_like`: SQL for the timestamp field's text where it is like a pattern, else NULL. It is named twice, and in
+    `other` a dozen times.
+    """
+    assert other.plain is not None
+    plain = text_like(other.plain)
+    match source.timestamp.unit:
+        case "iso8601":
+            read = plain_instant(plain)
+        case "ms" | "s" as unit:
+            read = epoch(f"CAST({plain} AS BIGINT)", unit)
+    return either(f"{plain} IS NOT NULL", read, other)
+
+
 def reason(source: Source, fields: tuple[Field, ...], texts: dict[str, str], before: list[tuple[str, str]]) -> str:
     """SQL for why a record cannot be read, NULL when it can; `before`: (condition, reason) that come first."""
     cases = [(condition, text(why)) for condition, why in before]
@@ -89,4 +106,4 @@ def reason(source: Source, fields: tuple[Field, ...], texts: dict[str, str], bef
     return "CASE\n" + "".join(f"    WHEN {condition} THEN {why}\n" for condition, why in cases) + "  END"
 
 
-__all__ = ["Field", "Reading", "RecordFormat", "field_conditions", "reason", "time_reading"]
+__all__ = ["Field", "Reading", "RecordFormat", "field_conditions", "plain_time", "reason", "time_reading"]

@@ -19,7 +19,7 @@ from . import csv_records, dead_letters, json_records, table_records
 from .expressions import ExpressionError, Scope, bound, identifier, interval
 from .kafka_options import secret, source_options, with_clause
 from .readings import reading
-from .records import Field, RecordFormat, time_reading
+from .records import Field, RecordFormat
 from .row_values import PLACE, RowValues
 from .shapes import shape
 from .times import EPOCH
@@ -147,7 +147,7 @@ def source_program(
     where = _where(source, fields, path)
     prefix, group = part.prefix(name), part.group(namespace, name)
     rows, behind = identifier(f"{prefix}_readable"), identifier(f"{prefix}_behind")
-    time = _Time(part.timed(source), _time(source, record, fields, part.row_time), part.row_time)
+    time = _Time(part.timed(source), _time(source, record, part.row_time), part.row_time)
     possible = time.possible()
     # What is late or not is asked first: so each record is read in one of the two places only.
     on_time, late = (
@@ -272,10 +272,10 @@ def _records_table(name: str, group: str, record: RecordFormat, time: _Time) -> 
     return f"CREATE TEMPORARY TABLE {identifier(f'{name}_records')} (\n  {columns}\n) {with_clause(options)}"
 
 
-def _time(source: Source, record: RecordFormat, fields: tuple[Field, ...], row_time: RowTime | None) -> str:
+def _time(source: Source, record: RecordFormat, row_time: RowTime | None) -> str:
     if source.timestamp.field is None:
         return "weir_at"
-    read = time_reading(source, fields, {field.name: record.time_text(field) for field in fields})
+    read = record.time()
     return read.value if row_time is None or read.anywhere is None else read.anywhere
 
 

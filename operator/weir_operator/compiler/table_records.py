@@ -10,8 +10,9 @@ from weir_api.tables import DELETED, Table
 
 from .expressions import identifier, once
 from .readings import json_field
-from .records import Field, reason
+from .records import Field, reason, time_reading
 from .row_values import PLACE, RowValues
+from .times import Instant
 
 _UTF8 = "ENCODE({0}, 'UTF-8') = CAST({0} AS BYTES)"
 _KEY, _LINE = "weir_record_key", "weir_line"
@@ -38,9 +39,9 @@ class TableRecords:
             "value.fields-include": "EXCEPT_KEY",
         }
 
-    def time_text(self, field: Field) -> str:
-        """As any other; but what is given out is a record's own time."""
-        return self._text(field)
+    def time(self) -> Instant:
+        """From any field; but a table's records have their own times."""
+        return time_reading(self.source, self.fields, {field.name: self._text(field) for field in self.fields})
 
     def _text(self, field: Field) -> str:
         """The text of a field, from where it stands; a record without a value has no fields but its key's."""

@@ -51,12 +51,32 @@ def instant(field: str) -> Instant:
         f" ELSE {_local_time(field)} END"
     )
     value = f"CAST({in_utc} AS TIMESTAMP_LTZ(3))"
-    anywhere = f"TO_TIMESTAMP_LTZ(CAST({in_utc} AS STRING), 'yyyy-MM-dd HH:mm:ss.SSS', 'UTC')"
+    anywhere = _anywhere(in_utc)
     plain = (
         "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])[T ]"
         "([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,3})?Z"
     )
     return Instant(value, plain, anywhere=anywhere)
+
+
+def plain_instant(field: str) -> Instant:
+    """An instant from text that is as `instant` has it for a plain one."""
+    in_utc = f"TRY_CAST(REPLACE(REPLACE({field}, 'T', ' '), 'Z', '') AS TIMESTAMP(3))"
+    return Instant(f"CAST({in_utc} AS TIMESTAMP_LTZ(3))", anywhere=_anywhere(in_utc))
+
+
+def either(condition: str, one: Instant, other: Instant) -> Instant:
+    """The one where the condition (SQL) is TRUE."""
+
+    def chosen(first: str, second: str) -> str:
+        return f"CASE WHEN {condition} THEN {first} ELSE {second} END"
+
+    anywhere = chosen(one.anywhere or one.value, other.anywhere or other.value) if other.anywhere else None
+    return Instant(chosen(one.value, other.value), other.plain, other.bare, anywhere)
+
+
+def _anywhere(in_utc: str) -> str:
+    return f"TO_TIMESTAMP_LTZ(CAST({in_utc} AS STRING), 'yyyy-MM-dd HH:mm:ss.SSS', 'UTC')"
 
 
 def epoch(number: str, unit: Literal["ms", "s"]) -> Instant:
