@@ -9,6 +9,7 @@ from pydantic import Field
 
 from .base import Duration, Expression, Model, PositiveDuration, TopicName, rule, rules
 from .columns import INTEGER_TYPES, TIME_TYPES, base_name, type_problem
+from .durations import milliseconds
 from .errors import FieldError, join, suggestion
 
 FieldName = Annotated[str, Field(min_length=1, max_length=128)]
@@ -71,6 +72,7 @@ StartFrom = Annotated[
         description="earliest, latest or an ISO 8601 instant with its offset (2026-01-31T12:00:00Z); first start only",
     ),
 ]
+_TOO_LONG = milliseconds("1000d")
 ONE_OF_TOPICS = rule("has(self.topic) != has(self.topicPattern)", "needs exactly one of topic and topicPattern")
 
 
@@ -139,6 +141,13 @@ class Source(Topics):
         return topic == self.topic
 
     def _timestamp_problems(self, path: str) -> Iterator[FieldError]:
+        for name, given in {
+            "outOfOrderness": self.timestamp.out_of_orderness,
+            "maxAhead": self.timestamp.max_ahead,
+        }.items():
+            # Flink has no longer intervals in what makes a watermark.
+            if milliseconds(given) >= _TOO_LONG:
+                yield FieldError(path=f"{path}.{name}", message=f"must be less than 1000d, not {given}")
         field, unit = self.timestamp.field, self.timestamp.unit
         if field is None:
             return

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,30 @@ def test_csv_records_are_in_exactly_one_place(kafka: str, topic: TopicFactory, t
     ]
     reasons = {row["offset"]: row["reason"] for row in outcome.dead}
     assert reasons == dict(enumerate([*bad.values(), "the record has no value"], start=len(good)))
+
+
+def test_times_of_csv_records(kafka: str, topic: TopicFactory, tmp_path: Path) -> None:
+    """As they are usually written, which is read by itself, and otherwise; behind all other columns."""
+    name = topic("timed-lines")
+    good = {
+        "2026-01-28T10:20:30Z": "2026-01-28T10:20:30Z",
+        '"2026-01-28 10:20:30.5Z"': "2026-01-28T10:20:30.5Z",
+        "2026-01-28T10:20:30.125Z\r\n": "2026-01-28T10:20:30.125Z",
+        "2024-02-29T23:59:59Z": "2024-02-29T23:59:59Z",
+        "2026-01-31T10:20:30.1239+02:00": "2026-01-31T08:20:30.123Z",
+        "2026-01-31T10:20:30-0530": "2026-01-31T15:50:30Z",
+        "2026-01-28T10:20:30": "2026-01-28T10:20:30Z",
+    }
+    bad = ["2026-02-30T10:20:30Z", "2026-01-28T24:20:30Z", "2026-01-28T10:20:30Z ", '"2026-01-28T10:20:30Z""', "", '""']
+    write(kafka, name, [f'"a, ""b""",{at}'.encode() for at in (*good, *bad)])
+    timestamp = {"field": "at", "outOfOrderness": "900d"}
+    source = Source.model_validate(
+        {"topic": name, "format": "csv", "fields": {"id": "STRING", "at": "STRING"}, "timestamp": timestamp}
+    )
+
+    outcome = run(Job(tmp_path, kafka, name, source))
+
+    rows = sorted(outcome.events, key=lambda row: row["weir_offset"])
+    assert [datetime.fromisoformat(row["weir_time"]) for row in rows] == [*map(datetime.fromisoformat, good.values())]
+    assert {row["id"] for row in rows} == {'a, "b"'}
+    assert sorted(row["offset"] for row in outcome.dead) == [*range(len(good), len(good) + len(bad))]

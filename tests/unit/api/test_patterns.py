@@ -171,6 +171,11 @@ def test_right(edit: Edit) -> None:
             ],
             id="no-duration",
         ),
+        pytest.param(
+            source(timestamp={"outOfOrderness": "999d", "maxAhead": "24000h"}),
+            ["spec.source.timestamp.maxAhead: must be less than 1000d, not 24000h"],
+            id="longer-than-Flink-can",
+        ),
         pytest.param(setting(sequence=[]), ["spec.sequence: needs at least 1 entry"], id="no-steps"),
         pytest.param(setting(emit={}), ["spec.emit: needs at least 1 entry"], id="nothing-to-emit"),
         pytest.param(step(0, where=""), ["spec.sequence[0].where: must not be empty"], id="empty-condition"),
