@@ -64,7 +64,10 @@ class LauncherProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.kill()
+        # What it had started ends by itself, a moment later: until then it writes where the next may clear up.
+        _, left = psutil.wait_procs(self.kill(), timeout=30)
+        for process in left:
+            process.kill()
 
     def kill(self) -> list[psutil.Process]:
         """kill -9; returns the processes it had started."""
