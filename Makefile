@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 TESTS ?= tests
-BENCHMARKS ?= sequence absence remote_write rollover memory startup
+BENCHMARKS ?= sequence absence formats remote_write rollover memory startup
 
 .PHONY: help venv test lint format unit integration exactness demo bench artifacts helm browser prometheus protocols chart e2e cluster-down clean
 

@@ -26,7 +26,16 @@ ABSENCE: Final = """\
 """
 
 
-def document(name: str, steps: str, source: str, sink: str, *, further: str = "", within_ms: int = WITHIN_MS) -> str:
+def document(
+    name: str,
+    steps: str,
+    source: str,
+    sink: str,
+    *,
+    further: str = "",
+    within_ms: int = WITHIN_MS,
+    written_as: str = "json",
+) -> str:
     """The whole resource; `further` are more lines of the spec."""
     fields = ", ".join(f"{field}: {kind}" for field, kind in FIELDS.items())
     return f"""\
@@ -36,6 +45,7 @@ metadata: {{name: {name}}}
 spec:
   source:
     topic: {source}
+    format: {written_as}
     fields: {{{fields}}}
     timestamp: {{field: at, unit: ms, outOfOrderness: 5s}}
   keyBy: [session]

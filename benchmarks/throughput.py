@@ -1,7 +1,7 @@
-"""What sequence.py and absence.py share: the variants, run in turns on one preloaded topic."""
+"""What sequence.py, absence.py and formats.py share: the variants, run in turns on one preloaded topic."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import harness
@@ -32,13 +32,17 @@ def measure(
     results: Callable[[Counts], int],
     variants: dict[str, Make],
     ratios: Sequence[Ratio],
+    also: Mapping[str, Callable[[bytes], bytes]] = {},
 ) -> None:
-    """Fill a topic, run the variants on it in turns, report."""
+    """Fill a topic, run the variants on it in turns, report. `also`: topics with each record as something else."""
     with harness.lab() as lab:
         counts = Counts()
         lab.make_topics([Topic(name="events")])
         shape = Shape(chosen.records, asked_for=chosen.asked_for, answered=answered)
         lab.fill("events", stream(shape, counts))
+        for topic, made in also.items():
+            lab.make_topics([Topic(name=topic)])
+            lab.fill(topic, map(made, stream(shape, Counts())))
         harness.CONSOLE.print(f"{chosen.records:,} records: {counts}", highlight=False)
         wanted = {key: make for key, make in variants.items() if not chosen.only or key in chosen.only}
         runs = {key: partial(_run, lab, make, chosen.records, results(counts)) for key, make in wanted.items()}

@@ -1,5 +1,6 @@
 """The stream the benchmarks read: visits of about 150 bytes a record, some disorder, a few bad and late records."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,3 +81,10 @@ _RECORD: Final = (
 
 def _record(session: int, metric: bytes, at: int, n: int) -> bytes:
     return _RECORD % (session, metric, n % 1_000, at, n, session % 5_000)
+
+
+def line(record: bytes) -> bytes:
+    """The same as a line of CSV; what is unreadable stays so."""
+    if record == BAD:
+        return b"broken"
+    return b",".join(str(value).encode() for value in json.loads(record).values())
