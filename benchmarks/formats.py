@@ -1,6 +1,7 @@
 """A Pattern's records as CSV and as JSON: the same stream, the same sequence, read by what Weir compiles for each."""
 
 import patterns
+import sequence
 import throughput
 from harness import Ratio
 from visits import line
@@ -9,13 +10,8 @@ from weir_api.streamjobs import Program
 _LINES = "lines"
 
 
-def json_objects(source: str, name: str, sink: str) -> Program:
-    """Objects, which Flink's JSON format takes apart."""
-    return patterns.compiled(patterns.document(name, patterns.SEQUENCE, source, sink))
-
-
 def csv_lines(_: str, name: str, sink: str) -> Program:
-    """Lines, which SQL takes apart."""
+    """What sequence.py compiles, over lines: SQL takes them apart, and Flink's JSON format objects."""
     return patterns.compiled(patterns.document(name, patterns.SEQUENCE, _LINES, sink, written_as="csv"))
 
 
@@ -26,7 +22,7 @@ def main() -> None:
         throughput.arguments(__doc__),
         answered=1.0,
         results=lambda counts: counts.ends,
-        variants={"CSV": csv_lines, "JSON": json_objects},
+        variants={"CSV": csv_lines, "JSON": sequence.weir},
         ratios=(Ratio("CSV", "JSON", 0.50),),
         also={_LINES: line},
     )

@@ -14,6 +14,14 @@ _END = r"(?:\r?\n)?\z"  # some producers leave one
 _LINE = r"CASE WHEN weir_line LIKE '%" + "\n" + r"' THEN REGEXP_REPLACE(weir_line, '\r?\n\z', '') ELSE weir_line END"
 _CELLS = "weir_cells"
 _TAKEN = "weir_taken"
+_TAKEN_TYPES = {
+    _CELLS: "ARRAY<STRING>",
+    "weir_line": "STRING",
+    "weir_topic": "STRING",
+    "weir_partition": "INT",
+    "weir_offset": "BIGINT",
+    "weir_at": "TIMESTAMP_LTZ(3)",
+}
 _CELL = r'"(?:[^"]|"")*+"|[^",]*+'
 _ANY_CELL = f"(?:{_CELL})"
 
@@ -56,7 +64,7 @@ class CsvRecords:
     def _texts(self, table: str, condition: str) -> str:
         texts = [f"{once(self._text(field))} AS {identifier(field.name)}" for field in self.fields]
         columns = ",\n    ".join([*texts, _CELLS, "weir_line", "weir_time", PLACE])
-        taken = ", ".join(f"{_TAKEN}.{column} AS {column}" for column in self._kinds())
+        taken = ", ".join(f"{_TAKEN}.{column} AS {column}" for column in _TAKEN_TYPES)
         return (
             f"(\n    SELECT {columns}\n    FROM (SELECT {taken}, weir_time FROM ({self._taken(table)}))\n"
             f"    WHERE {condition}\n  )"
@@ -69,16 +77,13 @@ class CsvRecords:
         not whole.
         """
         cells = f"REGEXP_EXTRACT_ALL({_LINE}, {text(f'(?:^|,)({_CELL})')}, 1)"
-        values = [f"CASE WHEN {_UTF8} AND {self._whole()} THEN {cells} END", *list(self._kinds())[1:]]
-        row = ", ".join(f"{column} {kind}" for column, kind in self._kinds().items())
-        packed = once(f"CAST(ROW({', '.join(values)}) AS ROW<{row}>)")
+        whole = _has_columns(f"{{{len(self.fields) - 1}}}")
+        values = {column: column for column in _TAKEN_TYPES} | {
+            _CELLS: f"CASE WHEN {_UTF8} AND {whole} THEN {cells} END"
+        }
+        row = ", ".join(f"{column} {kind}" for column, kind in _TAKEN_TYPES.items())
+        packed = once(f"CAST(ROW({', '.join(values.values())}) AS ROW<{row}>)")
         return f"SELECT {packed} AS {_TAKEN}, weir_time FROM {table}"
-
-    def _kinds(self) -> dict[str, str]:
-        return {
-            _CELLS: "ARRAY<STRING>", "weir_line": "STRING", "weir_topic": "STRING", "weir_partition": "INT",
-            "weir_offset": "BIGINT", "weir_at": "TIMESTAMP_LTZ(3)",
-        }  # fmt: skip
 
     def _text(self, field: Field) -> str:
         """The text of a cell; an empty one is NULL, or for a STRING the empty text."""
@@ -87,19 +92,14 @@ class CsvRecords:
         cell = f"CASE WHEN {raw} LIKE '\"%' THEN {inner} ELSE {raw} END"
         return f"({cell})" if field.shape.name in {"STRING", "VARCHAR", "CHAR"} else f"NULLIF({cell}, '')"
 
-    def _whole(self) -> str:
-        line = f"^{_ANY_CELL}(?:,{_ANY_CELL}){{{len(self.fields) - 1}}}{_END}"
-        return f"REGEXP(weir_line, {text(line)})"
-
     def suspects(self, name: str, group: str) -> tuple[str, ...]:
         """The same rows that the events come from, those that are not readable."""
         del group
-        quoted = f"REGEXP(weir_line, {text(f'^{_ANY_CELL}(?:,{_ANY_CELL})*+{_END}')})"
         before = [
             ("weir_line IS NULL", "the record has no value"),
             ("weir_line = ''", "the value is empty"),
             (f"NOT ({_UTF8})", "the value is not UTF-8"),
-            (f"NOT {quoted}", "a quoted column is not closed, or has text after its closing quote"),
+            (f"NOT {_has_columns('*+')}", "a quoted column is not closed, or has text after its closing quote"),
             (f"{_CELLS} IS NULL", f"the line does not have {len(self.fields)} columns"),
         ]
         values = RowValues(self.fields, timed=self.source.timestamp.field is not None)
@@ -109,3 +109,8 @@ class CsvRecords:
             f"SELECT {PLACE}, weir_line,\n  {reason(self.source, self.fields, values.texts(), before)} AS weir_reason\n"
             f"FROM (\n  {rows}\n)\nWHERE NOT ({_CELLS} IS NOT NULL AND {values.readable()})",
         )
+
+
+def _has_columns(more: str) -> str:
+    """SQL: whether the line is a cell and `more` of them, a quantifier."""
+    return f"REGEXP(weir_line, {text(f'^{_ANY_CELL}(?:,{_ANY_CELL}){more}{_END}')})"
